@@ -89,7 +89,7 @@ impl App {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartFault> {
         // Before the build, so that a change during the build is noticed.
-        let watch = FileWatch::from(reload::stamps(&settings.files));
+        let watch = FileWatch::from(settings.files.clone(), reload::stamps(&settings.files));
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
@@ -215,6 +215,7 @@ impl App {
             status: Arc::clone(&status),
             certificates: self.certificates,
             watch: self.watch,
+            withdrawn: Vec::new(),
             reload: self.reload,
             background,
             keepers: Vec::new(),

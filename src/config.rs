@@ -26,6 +26,7 @@ mod reach;
 mod reader;
 mod reading;
 pub mod reference;
+pub mod remaining;
 mod rules;
 pub mod schema;
 pub mod secret;

@@ -1,8 +1,19 @@
 //! Decides when the files are read again, and which settings need a restart.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use crate::{authorization_server::settings::StoreSettings, base::file_stamp::FileStamp, config::Settings};
+use crate::{
+    authorization_server::settings::StoreSettings,
+    base::file_stamp::FileStamp,
+    config::{
+        Settings,
+        file::{self, Loaded},
+        problem::Problems,
+    },
+};
 
 /// The stamp of every file that the settings were read from; `None` if it cannot be read.
 pub type Stamps = Vec<Option<FileStamp>>;
@@ -13,9 +24,42 @@ pub fn stamps(files: &[PathBuf]) -> Stamps {
     files.iter().map(|file| Some(FileStamp::of(&fs::metadata(file).ok()?))).collect()
 }
 
+/// A configuration that was read again.
+pub struct ReadAgain {
+    /// What it says.
+    pub loaded: Result<Loaded, Problems>,
+    /// The files that it depends on, and those of the configuration in force.
+    pub files: Vec<PathBuf>,
+    /// Their stamps, taken before they were read.
+    pub stamps: Stamps,
+}
+
+/// Reads the configuration again; `known` are the files of the one in force. If it names another
+/// file, it is read a second time, so that each stamp is older than what was read.
+#[must_use]
+pub fn read(config: &Path, known: &[PathBuf]) -> ReadAgain {
+    let read = |files: Vec<PathBuf>| {
+        let stamps = stamps(&files);
+        ReadAgain { loaded: file::load(config), files, stamps }
+    };
+    let mut first = read(known.to_vec());
+    let named = match &first.loaded {
+        Ok(loaded) => &loaded.settings.files,
+        Err(problems) => problems.files(),
+    };
+    let is_new = |file: &&PathBuf| !known.contains(file);
+    let more: Vec<PathBuf> = named.iter().filter(is_new).cloned().collect();
+    if more.is_empty() {
+        return first;
+    }
+    first.files.extend(more);
+    read(first.files)
+}
+
 /// Notices changed files, once a change is complete.
 #[derive(Debug)]
 pub struct FileWatch {
+    files: Vec<PathBuf>,
     read: Stamps,
     moving: Option<Stamps>,
 }
@@ -23,8 +67,14 @@ pub struct FileWatch {
 impl FileWatch {
     /// `read` are the stamps with which the files were read.
     #[must_use]
-    pub fn from(read: Stamps) -> Self {
-        Self { read, moving: None }
+    pub fn from(files: Vec<PathBuf>, read: Stamps) -> Self {
+        Self { files, read, moving: None }
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Whether a change was noticed that may not be complete.
@@ -44,7 +94,7 @@ impl FileWatch {
             self.moving = Some(seen);
             return false;
         }
-        *self = Self::from(seen);
+        (self.read, self.moving) = (seen, None);
         true
     }
 }
@@ -80,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_change_counts_once_and_only_when_it_is_complete() {
-        let mut watch = FileWatch::from(state(1));
+        let mut watch = FileWatch::from(Vec::new(), state(1));
         for (seen, changed, why) in [
             (1, false, "nothing happened"),
             (2, false, "the change may be incomplete"),

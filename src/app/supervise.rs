@@ -20,8 +20,9 @@ use crate::{
     },
     authorization_server::{embedded::State, upkeep},
     base::limits::operating::{FILES_AT_REST, FILES_LOOKED_AT_EVERY},
-    config::{Settings, file},
-    inbound::state::gateway::Gateway,
+    config::{Settings, remaining},
+    decide::token::api_key::ApiKeyEntry,
+    inbound::state::{gateway::Gateway, server::Snapshot},
     outbound::keys::IssuerKeys,
 };
 
@@ -35,6 +36,8 @@ pub(super) struct Supervisor {
     pub(super) status: Arc<Status>,
     pub(super) certificates: Vec<WatchedCertificate>,
     pub(super) watch: FileWatch,
+    /// The API keys that were withdrawn, or narrowed, since the last reload that succeeded.
+    pub(super) withdrawn: Vec<Box<str>>,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
     /// The task that keeps the keys of each issuer fresh.
@@ -127,7 +130,7 @@ impl Supervisor {
         for upstream in &self.parts.upstreams {
             upstream.prune();
         }
-        let (files, certificates) = (self.settings.files.clone(), self.certificates.clone());
+        let (files, certificates) = (self.watch.files().to_vec(), self.certificates.clone());
         let (host, wall) = (self.settings.public_url.host().to_owned(), self.gateway.clock.now().wall);
         let metrics = Arc::clone(&self.status.observe.metrics);
         // The files may be on a network file system that hangs.
@@ -146,24 +149,26 @@ impl Supervisor {
 
     async fn read_again(&mut self) {
         let (config, files) = (self.config.clone(), self.settings.files.clone());
-        let read = spawn_blocking(move || (reload::stamps(&files), file::load(&config))).await;
+        let read = spawn_blocking(move || reload::read(&config, &files)).await;
         let loaded = match read {
-            Ok((stamps, loaded)) => {
-                self.watch = FileWatch::from(stamps);
-                loaded.map_err(|problems| problems.list().iter().map(ToString::to_string).collect())
+            Ok(read) => {
+                self.watch = FileWatch::from(read.files, read.stamps);
+                read.loaded.map_err(|problems| problems.list().iter().map(ToString::to_string).collect())
             }
             Err(fault) => Err(vec![fault.to_string()]),
         };
-        let taken = match loaded {
+        let (taken, api_keys) = match loaded {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
                 }
-                self.take(loaded.settings).await
+                let api_keys = loaded.settings.api_keys.clone();
+                (self.take(loaded.settings).await, Some(api_keys))
             }
-            Err(problems) => Err(problems),
+            Err(problems) => (Err(problems), None),
         };
-        let Err(wrong) = taken else {
+        let Err(mut wrong) = taken else {
+            self.withdrawn.clear();
             self.status.readiness.reload_refused(None);
             self.status.observe.metrics.config_taken(self.gateway.clock.now().wall, true);
             return;
@@ -173,7 +178,50 @@ impl Supervisor {
             tracing::error!("{problem}");
         }
         tracing::error!(problems = wrong.len(), "reload failed: the previous configuration stays in force");
+        self.withdraw(api_keys).await;
+        if !self.withdrawn.is_empty() {
+            wrong.push(format!("API keys that were withdrawn all the same: {}", named(&self.withdrawn)));
+        }
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
+    }
+
+    /// Withdraws the API keys of the configuration in force that the refused one no longer has:
+    /// `wanted`, or those that their file has as far as it can be read.
+    async fn withdraw(&mut self, wanted: Option<Vec<ApiKeyEntry>>) {
+        let in_force = self.settings.api_keys.clone();
+        let Some(path) = self.settings.provenance.api_keys.clone().filter(|_| !in_force.is_empty()) else { return };
+        let shown = path.display().to_string();
+        let compared = spawn_blocking(move || match wanted {
+            Some(wanted) => remaining::common(&in_force, &wanted),
+            None => remaining::remaining(&in_force, &path),
+        });
+        // What cannot be compared is withdrawn.
+        let remaining = compared.await.unwrap_or_default();
+        let before = &self.settings.api_keys;
+        if remaining == *before {
+            return;
+        }
+        let names = |of: &[ApiKeyEntry]| of.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        let is_gone = |key: &&ApiKeyEntry| !remaining.iter().any(|other| other.name == key.name);
+        let gone: Vec<Box<str>> = before.iter().filter(is_gone).map(|key| key.name.clone()).collect();
+        let narrowed: Vec<ApiKeyEntry> = remaining.iter().filter(|key| !before.contains(key)).cloned().collect();
+        let (narrowed, stay) = (names(&narrowed), names(&remaining));
+        let settings = Settings { api_keys: remaining, ..self.settings.clone() };
+        match self.builder.build(&settings, &self.parts) {
+            Ok((snapshot, parts)) => self.apply(settings, snapshot, parts),
+            Err(wrong) => {
+                tracing::error!(why = wrong.join("; "), "API keys cannot be withdrawn: restart the process");
+                return;
+            }
+        }
+        tracing::error!(
+            file = shown,
+            withdrawn = named(&gone),
+            narrowed = named(&narrowed),
+            in_force = named(&stay),
+            "API keys that the file no longer has, or whose entry cannot be read, are withdrawn although the reload failed; no key is added or gets more until a reload succeeds"
+        );
+        self.withdrawn.extend(gone.into_iter().chain(narrowed));
     }
 
     /// Everything changes after the only await, so that dropping it changes nothing.
@@ -187,27 +235,39 @@ impl Supervisor {
         if !fixed.is_empty() {
             return Err(fixed);
         }
-        let (mut snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
+        let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
         let refused = parts.refused_stores(&self.parts).await;
         if !refused.is_empty() {
             return Err(refused);
         }
+        self.apply(wanted, snapshot, parts);
+        tracing::info!(servers = self.settings.servers.len(), "the changed configuration is in force");
+        Ok(())
+    }
+
+    fn apply(&mut self, settings: Settings, mut snapshot: Snapshot, parts: BuiltParts) {
         let bounds = self.gateway.room.bounds();
-        snapshot.limits = descriptors::totals(wanted.limits, bounds);
-        descriptors::tell(&wanted, bounds);
-        outgoing_certificates::tell(&wanted, self.gateway.clock.now().wall);
+        snapshot.limits = descriptors::totals(settings.limits, bounds);
+        descriptors::tell(&settings, bounds);
+        outgoing_certificates::tell(&settings, self.gateway.clock.now().wall);
         parts.follow();
         self.gateway.replace(snapshot);
         self.parts = parts;
         self.status.observe.metrics.upstreams_replaced();
         self.keep_states();
         self.keep_keys();
-        if wanted.files != self.settings.files {
-            self.watch = FileWatch::from(reload::stamps(&wanted.files));
-        }
-        self.settings = wanted;
+        self.settings = settings;
         self.status.follow(&self.settings, &self.parts);
-        tracing::info!(servers = self.settings.servers.len(), "the changed configuration is in force");
-        Ok(())
+    }
+}
+
+/// The first of these names, and how many there are.
+fn named(names: &[Box<str>]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN => format!("{shown} and {} more", count - SHOWN),
+        _ => shown,
     }
 }

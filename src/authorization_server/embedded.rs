@@ -241,6 +241,12 @@ impl State {
         }
     }
 
+    /// The id of the store as it was last seen: another store, or an emptied one, has another.
+    #[must_use]
+    pub fn store_id(&self) -> Option<String> {
+        self.identity.id()
+    }
+
     /// How the store is; `None` for a memory store.
     #[must_use]
     pub fn store_state(&self) -> Option<StoreState> {

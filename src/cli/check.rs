@@ -12,7 +12,10 @@ use crate::{
         unobserved::unobserved,
     },
     config::{ServerSettings, Settings},
-    decide::json::pointer,
+    decide::{
+        json::pointer,
+        policy::{covered::never_decide, rule::Access},
+    },
 };
 
 /// Checks the file at `path`.
@@ -76,9 +79,12 @@ fn ended(settings: &Settings) -> impl Iterator<Item = &str> {
 /// What everyone may use without a token.
 fn public(settings: &Settings) -> Vec<String> {
     let each = |server: &ServerSettings| {
-        let rules: Vec<String> = server
-            .policy
-            .public()
+        let lost = match &server.policy.access {
+            Access::Authenticated => Vec::new(),
+            Access::Rules(rules) => never_decide(rules.iter().map(Some)),
+        };
+        let rules: Vec<String> = (server.policy.public())
+            .filter(|(index, _)| !lost.contains(index))
             .map(|(index, rule)| {
                 format!("{} {} (rules[{index}])", rule.subject.key(), rule.subject.patterns().join(", "))
             })

@@ -67,7 +67,7 @@ fn list(field: &Field<'_>, servers: &[WrittenServer]) -> Vec<ApiKeyEntry> {
     let (mut names, mut digests) = (HashMap::new(), HashMap::new());
     let mut entries = Vec::new();
     for item in items.iter().take(API_KEYS_MAX) {
-        let Some((entry, name)) = item.section("keys file[]", |fields| entry(fields, servers)) else { continue };
+        let Some((entry, name)) = item.section("keys file[]", |fields| entry(fields, Some(servers))) else { continue };
         if names.insert(entry.name.clone(), ()).is_some() {
             field.reading.problem(&name.place, &format!("{} a second time", quoted(&name.value)), "each name once");
         } else if let Some(other) = digests.insert(entry.sha256, entry.name.clone()) {
@@ -80,12 +80,18 @@ fn list(field: &Field<'_>, servers: &[WrittenServer]) -> Vec<ApiKeyEntry> {
 }
 
 /// Asks for all keys before the first `?`, so that every mistake is reported.
-fn entry(fields: &mut Fields<'_>, servers: &[WrittenServer]) -> Option<(ApiKeyEntry, Written<Box<str>>)> {
+///
+/// `servers`: those that it may name; without them, it may name any.
+pub(super) fn entry(
+    fields: &mut Fields<'_>,
+    servers: Option<&[WrittenServer]>,
+) -> Option<(ApiKeyEntry, Written<Box<str>>)> {
     let name = fields.need("name", "a name that says who uses the key").and_then(|field| name(&field));
     let sha256 = fields.need("sha256", SHA256).and_then(|field| sha256(&field));
     let opened = fields.need("servers", "the servers that take the key: names under `servers`");
     let opened = opened.and_then(|field| opened_servers(&field, servers));
-    let scopes = fields.get("scopes").map(|field| scopes(&field, opened.as_deref(), servers)).unwrap_or_default();
+    let scopes = fields.get("scopes").map(|field| scopes(&field, opened.as_deref(), servers.unwrap_or_default()));
+    let scopes = scopes.unwrap_or_default();
     let claims = fields.get("claims").map(|field| claims(&field)).unwrap_or_default();
     let not_after = fields.get("not_after").map(|field| {
         const EXPECTED: &str =
@@ -137,15 +143,17 @@ fn sha256(field: &Field<'_>) -> Option<[u8; SHA256_BYTES]> {
 }
 
 /// At least one: a key opens what is written, and nothing else (P3).
-fn opened_servers(field: &Field<'_>, servers: &[WrittenServer]) -> Option<Vec<Box<str>>> {
+fn opened_servers(field: &Field<'_>, servers: Option<&[WrittenServer]>) -> Option<Vec<Box<str>>> {
     const EXPECTED: &str = "a name under `servers` of the configuration";
     field.full_list("names of servers")?;
     let items = field.distinct("names of servers")?;
     let known = |item: &Field<'_>| -> Option<Box<str>> {
         let text = item.text(EXPECTED)?;
-        match servers.iter().any(|server| *server.name == *text) {
-            true => Some(text.into()),
-            false => item.wrong_word(EXPECTED, servers.iter().map(|server| &*server.name)),
+        match servers {
+            Some(servers) if !servers.iter().any(|server| *server.name == *text) => {
+                item.wrong_word(EXPECTED, servers.iter().map(|server| &*server.name))
+            }
+            _ => Some(text.into()),
         }
     };
     items.iter().map(known).collect()

@@ -61,11 +61,11 @@ fn settings(fields: &mut Fields<'_>, path: &str) -> Option<DocumentSettings> {
         "text" => field.scalar_text().map(|text| (Bytes::from(text.to_owned()), None)).or_else(|| field.wrong("text")),
         _ => {
             let file = value::path(&field, "the path of a file")?;
+            field.reading.depends_on(&file);
             let bytes = match secret::bounded(&file, DOCUMENT_BYTES_MAX) {
                 Ok(mut bytes) => Bytes::from(std::mem::take(&mut *bytes)),
                 Err(cause) => return secret::unreadable(&field, "", &file.display().to_string(), &cause),
             };
-            field.reading.depends_on(&file);
             Some((bytes, Some(file)))
         }
     })?;

@@ -163,6 +163,7 @@ fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Opti
 
 /// The bytes of a small file that the configuration names.
 pub(super) fn file_bytes(field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    field.reading.looks_into(path);
     match secret::bounded(path, SECRET_FILE_BYTES_MAX) {
         Ok(bytes) => Some(bytes),
         Err(cause) => secret::unreadable(field, "", &path.display().to_string(), &cause),

@@ -19,11 +19,11 @@ pub(super) fn read<T>(
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Option<T> {
     let shown = path.display().to_string();
+    field.reading.depends_on(path);
     let bytes = match secret::bounded(path, CONFIG_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(cause) => return secret::unreadable(field, "", &shown, &cause),
     };
-    field.reading.depends_on(path);
     let Ok(text) = std::str::from_utf8(&bytes) else { return field.wrong("a file of UTF-8 text") };
     let reading = Reading::new(&shown, field.reading.base, field.reading.lookup);
     let found = tree::parse(text, &reading).and_then(|root| Field::root(&reading, &root).section(section, read));

@@ -1,6 +1,9 @@
 //! Describes a mistake in a configuration file: where it is, and what is expected.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+};
 
 /// Longest excerpt of the file that a problem shows.
 const SHOWN_CHARS_MAX: usize = 64;
@@ -40,26 +43,42 @@ impl fmt::Display for Problem {
 
 /// All mistakes of one file, in the file's order; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    list: Vec<Problem>,
+    files: Vec<PathBuf>,
+}
 
 impl Problems {
     /// Sorts `problems` by position.
     #[must_use]
     pub fn new(mut problems: Vec<Problem>) -> Self {
         sort(&mut problems);
-        Self(problems)
+        Self { list: problems, files: Vec::new() }
+    }
+
+    /// The same, of a run that read these files, or tried to.
+    #[must_use]
+    pub(super) fn in_files(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self }
     }
 
     /// The problems, in the file's order.
     #[must_use]
     pub fn list(&self) -> &[Problem] {
-        &self.0
+        &self.list
+    }
+
+    /// The files that were read, and those that could not be read: mending one of them may mend the
+    /// configuration.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 out.write_char('\n')?;
             }

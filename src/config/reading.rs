@@ -24,6 +24,8 @@ pub(super) struct Reading<'a> {
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
     files: RefCell<Vec<PathBuf>>,
+    /// Files that are watched elsewhere once the settings are in force.
+    elsewhere: RefCell<Vec<PathBuf>>,
     #[cfg(test)]
     pub(super) asked: RefCell<std::collections::BTreeMap<&'static str, std::collections::BTreeSet<&'static str>>>,
 }
@@ -37,6 +39,7 @@ impl<'a> Reading<'a> {
             problems: RefCell::default(),
             warnings: RefCell::default(),
             files: RefCell::default(),
+            elsewhere: RefCell::default(),
             #[cfg(test)]
             asked: RefCell::default(),
         }
@@ -57,12 +60,14 @@ impl<'a> Reading<'a> {
         self.warnings.borrow_mut().push(self.describe(place, found, expected, None));
     }
 
-    /// Records that the settings depend on a file.
+    /// Records that the settings depend on a file, before it is read: a missing file may come.
     pub(super) fn depends_on(&self, path: &Path) {
-        let mut files = self.files.borrow_mut();
-        if !files.iter().any(|known| known == path) {
-            files.push(path.to_owned());
-        }
+        add(&self.files, path);
+    }
+
+    /// Records a file that a reload need not follow, except while it has a mistake.
+    pub(super) fn looks_into(&self, path: &Path) {
+        add(&self.elsewhere, path);
     }
 
     /// Adds the problems, warnings and files of another run. Returns whether it has no problem.
@@ -72,6 +77,7 @@ impl<'a> Reading<'a> {
         self.problems.borrow_mut().extend(problems);
         self.warnings.borrow_mut().extend(other.warnings.into_inner());
         other.files.into_inner().iter().for_each(|file| self.depends_on(file));
+        other.elsewhere.into_inner().iter().for_each(|file| self.looks_into(file));
         #[cfg(test)]
         for (section, keys) in other.asked.into_inner() {
             self.asked.borrow_mut().entry(section).or_default().extend(keys);
@@ -95,10 +101,18 @@ impl<'a> Reading<'a> {
     pub(super) fn finish(self) -> Result<(Vec<Problem>, Vec<PathBuf>), Problems> {
         let problems = self.problems.into_inner();
         if !problems.is_empty() {
-            return Err(Problems::new(problems));
+            let files = self.files.into_inner().into_iter().chain(self.elsewhere.into_inner());
+            return Err(Problems::new(problems).in_files(files.collect()));
         }
         let mut warnings = self.warnings.into_inner();
         problem::sort(&mut warnings);
         Ok((warnings, self.files.into_inner()))
+    }
+}
+
+fn add(files: &RefCell<Vec<PathBuf>>, path: &Path) {
+    let mut files = files.borrow_mut();
+    if !files.iter().any(|known| known == path) {
+        files.push(path.to_owned());
     }
 }

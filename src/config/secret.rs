@@ -75,11 +75,11 @@ fn from_environment(field: &Field<'_>, name: &str) -> Option<Referred> {
 
 fn from_file(field: &Field<'_>, path: &str) -> Option<Referred> {
     let whole = field.reading.base.join(path);
+    field.reading.depends_on(&whole);
     let mut bytes = match bounded(&whole, SECRET_FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(cause) => return unreadable(field, "file:", path, &cause),
     };
-    field.reading.depends_on(&whole);
     // Editors and `echo` end a file with a line break, which is not part of the secret.
     if bytes.last() == Some(&b'\n') {
         bytes.pop();

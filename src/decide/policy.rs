@@ -2,6 +2,7 @@
 
 pub mod automaton;
 pub mod claims;
+pub mod covered;
 pub mod email;
 pub mod evaluate;
 pub mod explain;

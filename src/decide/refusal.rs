@@ -79,6 +79,8 @@ pub enum Refusal {
         /// All scopes that it needs, in the order of the configuration.
         needed: Vec<Scope>,
     },
+    /// No credential came, and the places or sessions of clients without one are all in use.
+    NoRoomWithoutToken,
     /// The credential is presented in a way that RFC 6750 §3.1 calls `invalid_request`.
     Presentation(PresentationFault),
     /// The token is not valid here.

@@ -16,7 +16,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::{HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION, request::Parts, uri::PathAndQuery};
+use http::{HeaderValue, Method, Response, header::AUTHORIZATION, request::Parts, uri::PathAndQuery};
 use hyper::body::Incoming;
 
 use crate::{
@@ -30,7 +30,10 @@ use crate::{
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate, public::evaluate_public},
-        refusal::{Refusal, TokenFault, row::By},
+        refusal::{
+            Refusal, TokenFault,
+            row::{By, ChallengeKind},
+        },
         routing::Ending,
         token::{caller::Caller, presented::Presented, requester::Requester},
     },
@@ -345,7 +348,8 @@ pub(super) async fn refuse_upload(
     (record, busy): (Record, Busy),
 ) -> Response<ReplyBody> {
     let mut response = refuse(refusal, context, server, record);
-    if let (StatusCode::FORBIDDEN, Some(needed)) = (response.status(), refusal.row().needed()) {
+    // Whatever the form of the answer: a result names the scopes, too.
+    if let ChallengeKind::Scope(needed) = refusal.row().challenge {
         // Rare, so its state is on the heap.
         Box::pin(lacked(arrival, context.caller.as_deref(), needed)).await;
     }

@@ -1,6 +1,6 @@
 //! Warns of requests that a setting refuses, with the line to write; a few of each kind are logged.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use crate::{
     base::names::ServerName,
@@ -63,6 +63,16 @@ impl Observe {
             %server, origin, line, left_out,
             "refused a browser page of another origin: if it is your own page, add the line to the server"
         );
+    }
+
+    /// Clients without a token have used up what `limit` leaves to them, or to those at `peer`.
+    pub fn no_room_without_token(&self, server: &ServerName, peer: IpAddr, limit: &'static str) {
+        if let Some(left_out) = self.misfits.admit(limit, Instant::now()) {
+            tracing::warn!(
+                %server, %peer, limit = format_args!("limits.{limit}"), left_out,
+                "no room for a request without a token: its client is told to sign in (401); each address has a part of the limit, so if clients come through a proxy, list it in `trusted_proxies`"
+            );
+        }
     }
 
     /// The head of a request is larger than the longest `limits.token` leaves room for.

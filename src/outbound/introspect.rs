@@ -37,7 +37,7 @@ use crate::{
         fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Posted, Wanted},
         introspect::{
-            breaker::Breaker,
+            breaker::{Admitted, Breaker},
             flights::{Flights, Joined},
             memory::{AnswerMemory, Fingerprint},
             turns::QuestionTurns,
@@ -55,6 +55,10 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// Warnings about answers that cannot be used: at most one in this time, since a client can cause
 /// them.
 const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// After this many unusable answers in a row the report of the process has a note: it may be the
+/// endpoint, and not the tokens.
+const UNUSABLE_TOLD: u64 = 8;
 
 /// Settings for the introspection of one issuer's tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,8 @@ pub struct Introspector {
     flights: Flights,
     turns: QuestionTurns,
     breaker: Breaker,
+    /// Answers in a row that cannot be used.
+    unusable: AtomicU64,
     /// Why the issuer does not answer; `None` while it does.
     trouble: Mutex<Option<String>>,
     warned: Mutex<Option<Duration>>,
@@ -125,6 +131,7 @@ impl Introspector {
             flights: Flights::default(),
             turns: QuestionTurns::default(),
             breaker: Breaker::default(),
+            unusable: AtomicU64::new(0),
             trouble: Mutex::default(),
             warned: Mutex::default(),
             counts: Counts::default(),
@@ -203,14 +210,15 @@ impl Introspector {
         let turn = self.turns.take(peer.map(network)).await;
         let now = self.clock.now();
         let _turn = turn.ok_or_else(|| unavailable(now.mono.saturating_add(RETRY_SOON), now))?;
-        self.breaker.admit(now.mono).map_err(|until| unavailable(until, now))?;
+        let admitted = self.breaker.admit(now.mono).map_err(|until| unavailable(until, now))?;
         match self.post(token).await {
             Ok(verdict) => {
+                admitted.answered();
                 self.answers(&verdict);
                 self.memory.keep(fingerprint, &verdict, token.len(), self.clock.now());
                 verdict.map_err(Refusal::Token)
             }
-            Err(why) => Err(self.no_verdict(why)),
+            Err(why) => Err(self.no_verdict(admitted, why)),
         }
     }
 
@@ -235,9 +243,9 @@ impl Introspector {
             bytes_max: INTROSPECTION_BYTES_MAX,
         };
         let posted = self.fetch.post_form(&wanted, form::encode(&form), authorization, FETCH_TIMEOUT).await;
-        let posted = posted.map_err(|fault| match fault.kind {
-            FaultKind::TooLarge | FaultKind::Status | FaultKind::TooMany => NoVerdict::Answer(fault),
-            _ => NoVerdict::Issuer(place.advised(fault, "`introspection: {url: …}`")),
+        let posted = posted.map_err(|fault| match is_an_answer(fault.kind) {
+            true => NoVerdict::Answer(fault),
+            false => NoVerdict::Issuer(place.advised(fault, "`introspection: {url: …}`")),
         })?;
         check_status(&posted)?;
         match introspection::read(&posted.body, token, &self.rules, self.clock.now()) {
@@ -262,19 +270,19 @@ impl Introspector {
     fn answers(&self, verdict: &Result<Arc<Caller>, TokenFault>) {
         let count = if verdict.is_ok() { &self.counts.active } else { &self.counts.refused };
         count.fetch_add(1, Relaxed);
-        self.breaker.works();
+        self.unusable.store(0, Relaxed);
         let before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
         if before.is_some() {
             info!(authorization_server = %self.rules.name, "introspection works again");
         }
     }
 
-    fn no_verdict(&self, why: NoVerdict) -> Refusal {
+    fn no_verdict(&self, admitted: Admitted<'_>, why: NoVerdict) -> Refusal {
         self.counts.failed.fetch_add(1, Relaxed);
         let (now, authorization_server) = (self.clock.now(), &self.rules.name);
         match why {
             NoVerdict::Issuer(fault) => {
-                let until = self.breaker.failed(now.mono);
+                let until = admitted.failed(now.mono);
                 let before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).replace(fault.to_string());
                 if before.is_none() {
                     warn!(
@@ -287,8 +295,19 @@ impl Introspector {
                 unavailable(until, now)
             }
             NoVerdict::Answer(fault) => {
+                admitted.answered();
+                let in_a_row = self.unusable.fetch_add(1, Relaxed).saturating_add(1);
                 if self.may_warn(now) {
-                    warn!(%authorization_server, %fault, "an introspection answer cannot be used: its token gets 503");
+                    warn!(
+                        %authorization_server, %fault, in_a_row,
+                        "an introspection answer cannot be used: its token gets 503"
+                    );
+                }
+                if in_a_row >= UNUSABLE_TOLD {
+                    self.trouble
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .get_or_insert_with(|| format!("no usable answer since {in_a_row} questions: {fault}"));
                 }
                 unavailable(now.mono.saturating_add(RETRY_SOON), now)
             }
@@ -326,6 +345,21 @@ fn check_status(posted: &Posted) -> Result<(), NoVerdict> {
              `client_secret`, and that this client may introspect"
         )))),
     }
+}
+
+/// Whether the endpoint has answered. No status, label or length of an answer says that it is down:
+/// the token may have caused it, and its client chose the token (attack 317).
+fn is_an_answer(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::TooLarge
+            | FaultKind::Redirect
+            | FaultKind::Status
+            | FaultKind::Gone
+            | FaultKind::TooMany
+            | FaultKind::ServerError
+            | FaultKind::MediaType
+    )
 }
 
 fn fault(cause: impl std::fmt::Display) -> Fault {

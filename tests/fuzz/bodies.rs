@@ -249,6 +249,7 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
             target: target.as_ref().ok(),
             caller: None,
             required_scopes: &[],
+            takes_keys_alone: false,
         };
         let body: Value = serde_json::from_slice(&error::body(&about)).expect("a body that is no JSON");
         assert_eq!(body.get("id").is_some(), message.id.is_some());

@@ -76,6 +76,11 @@ impl StoreIdentity {
         lost.into_iter().chain(displaced).chain(evicts).collect()
     }
 
+    /// The id of the store as it was last seen.
+    pub(crate) fn id(&self) -> Option<String> {
+        self.known().id.clone()
+    }
+
     /// How often the store was lost.
     pub(crate) fn losses(&self) -> u64 {
         self.losses.load(Ordering::Relaxed)

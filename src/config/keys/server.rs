@@ -116,7 +116,8 @@ pub(super) fn section() -> KeySection {
         KeyRow::flag(
             "advertise_scopes",
             "Whether each tool in a list gets the member `securitySchemes`, which says that it is public, or which scopes \
-             it needs: ChatGPT reads it to offer a sign-in. A member of the upstream is replaced; nothing else changes.",
+             it needs: ChatGPT reads it to offer a sign-in. It is an empty list for a tool that no token permits. A member \
+             of the upstream is replaced; nothing else changes.",
         ),
         DENY_AS.row(),
         KeyRow::section("credential", credential()).or(json!({"strip": true})),

@@ -108,8 +108,15 @@ mod tests {
             (&Refusal::NoCredential, &call, None, None, [Challenge; 3]),
         ];
         for (refusal, target, id, caller, expected) in cases {
-            let about =
-                About { refusal, id, method: Some("tools/call"), target: Some(target), caller, required_scopes: &[] };
+            let about = About {
+                refusal,
+                id,
+                method: Some("tools/call"),
+                target: Some(target),
+                caller,
+                required_scopes: &[],
+                takes_keys_alone: false,
+            };
             let forms = [DenyAs::Auto, DenyAs::Challenge, DenyAs::ToolError].map(|deny_as| deny_as.form(&about));
             assert_eq!(forms, expected, "{refusal:?} {target:?}");
         }

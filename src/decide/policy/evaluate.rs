@@ -84,7 +84,8 @@ pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Re
     let Attributes { scopes: granted, claims: held } = attributes;
     let mut ruling = Ruling { rule: None, reported: None };
     let mut lacking = !holds_all(policy, granted, &policy.connect);
-    let mut is_public = lacking && matches!(target, Target::Tool(_) | Target::Prompt(_) | Target::Resources(_));
+    let mut is_public =
+        lacking && matches!(target, Target::Tool(_) | Target::Prompt(_) | Target::Resources(_) | Target::Template(_));
 
     each_deciding(policy, target, &mut |index, rule| {
         ruling.rule.get_or_insert(index);

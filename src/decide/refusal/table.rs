@@ -137,6 +137,15 @@ impl Refusal {
                 (ChallengeKind::SignIn(needed), Hint::None, Gateway),
                 Sentence::SignIn(needed),
             ),
+            // Not 429 or 503: a client begins to sign in only at a 401.
+            Self::NoRoomWithoutToken => (
+                (StatusCode::UNAUTHORIZED, 40104, "no_room_without_token"),
+                (Bare, Hint::None, Gateway),
+                Whole(
+                    "too many clients use this server without a credential now: try again later, or send one as \
+                     Authorization: Bearer",
+                ),
+            ),
             Self::Presentation(fault) => (
                 (StatusCode::BAD_REQUEST, 40002, fault.reason()),
                 (Error(InvalidRequest, FaultWords::whole(fault.description())), Hint::None, Gateway),

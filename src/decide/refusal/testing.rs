@@ -35,6 +35,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         NoCredential,
         LargeWithoutToken(65536),
         SignIn { needed: vec![Scope::from("a")] },
+        NoRoomWithoutToken,
         Presentation(PresentationFault::TwoCredentials),
         Token(TokenFault::Expired),
         KeysUnavailable { retry_after_secs: 3 },

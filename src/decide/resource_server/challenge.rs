@@ -26,6 +26,8 @@ const MARKERS: [&str; 3] = ["scope=", "error=", "resource_metadata="];
 pub struct Challenges {
     /// The scheme and its first parameter: `Bearer resource_metadata="…"`.
     opening: Box<str>,
+    /// Whether they name a document, and scopes to ask for.
+    has_metadata: bool,
     first_scope: Option<Box<str>>,
     known: Vec<Scope>,
     /// `scopes_supported` of the server's metadata, as one text.
@@ -90,7 +92,8 @@ impl Challenges {
     /// [`ChallengeFault`].
     pub fn without_metadata(known: &[Scope]) -> Result<Self, ChallengeFault> {
         // RFC 6750 §3: at least one parameter follows the scheme.
-        Self::opening_with("Bearer realm=\"API key\"".to_owned(), &[], known)
+        let challenges = Self::opening_with("Bearer realm=\"API key\"".to_owned(), &[], known)?;
+        Ok(Self { has_metadata: false, ..challenges })
     }
 
     fn opening_with(opening: String, first_scope: &[Scope], known: &[Scope]) -> Result<Self, ChallengeFault> {
@@ -115,7 +118,15 @@ impl Challenges {
             constant.push((error, description, rendered(Some((error, description)))?));
         }
         let bare = rendered(None)?;
-        Ok(Self { opening: opening.into(), first_scope, known, published: Box::default(), bare, constant })
+        Ok(Self {
+            opening: opening.into(),
+            has_metadata: true,
+            first_scope,
+            known,
+            published: Box::default(),
+            bare,
+            constant,
+        })
     }
 
     /// The same, for a server whose metadata lists these scopes.
@@ -138,19 +149,29 @@ impl Challenges {
     pub fn header(&self, kind: ChallengeKind<'_>, granted: &[Scope]) -> Option<HeaderValue> {
         match kind {
             ChallengeKind::None => None,
-            ChallengeKind::Bare => Some(self.bare.clone()),
-            ChallengeKind::SignIn(needed) => {
-                let scope = Scope::join(needed.iter().filter(|scope| Scope::is_valid(scope)));
-                render(&self.opening, Some(&scope), None)
-            }
+            ChallengeKind::Bare | ChallengeKind::SignIn([]) => Some(self.bare.clone()),
+            ChallengeKind::SignIn(needed) => self.for_scopes(needed, None),
             ChallengeKind::Error(error, description) => Some(self.error(error, description)),
             ChallengeKind::Scope(needed) => {
-                let asked = self.asked(needed, granted);
-                let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
-                let lacking = FaultWords::whole("the token lacks scope");
-                render(&self.opening, Some(&scope), Some((BearerError::InsufficientScope, lacking)))
+                let words = if self.has_metadata { "the token lacks scope" } else { "the API key lacks scope" };
+                let lacking = (BearerError::InsufficientScope, FaultWords::whole(words));
+                self.for_scopes(&self.asked(needed, granted), Some(lacking))
             }
         }
+    }
+
+    /// [`ChallengeKind::SignIn`] for the result of a call, where some clients ask their users only
+    /// if there is an error.
+    #[must_use]
+    pub fn sign_in_error(&self, needed: &[Scope]) -> Option<HeaderValue> {
+        let words = FaultWords::whole("this needs a sign-in");
+        self.for_scopes(needed, Some((BearerError::InsufficientScope, words)))
+    }
+
+    fn for_scopes(&self, needed: &[Scope], error: Option<(BearerError, FaultWords<'_>)>) -> Option<HeaderValue> {
+        // Without metadata no client could get a token with them.
+        let named = needed.iter().filter(|scope| self.has_metadata && Scope::is_valid(scope));
+        render(&self.opening, Some(&Scope::join(named)), error)
     }
 
     /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.

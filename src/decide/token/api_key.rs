@@ -72,8 +72,14 @@ fn checksum(key: &str) -> String {
 /// The SHA-256 of a key as the configuration writes it.
 #[must_use]
 pub fn digest_text(key: &str) -> String {
+    hex_of(&sha256(key.as_bytes()))
+}
+
+/// A digest in hexadecimal digits, as the configuration writes it.
+#[must_use]
+pub fn hex_of(sha256: &[u8; SHA256_BYTES]) -> String {
     let mut text = String::with_capacity(2 * SHA256_BYTES);
-    push_hex(&mut text, &sha256(key.as_bytes()));
+    push_hex(&mut text, sha256);
     text
 }
 
@@ -168,8 +174,7 @@ impl ApiKey {
         let mut claims = claims.clone();
         claims.insert("iss".to_owned(), API_KEYS.into());
         claims.insert("sub".to_owned(), subject.as_str().into());
-        let mut digits = String::new();
-        push_hex(&mut digits, sha256);
+        let digits = hex_of(sha256);
         let caller = Caller {
             authorization_server: AuthorizationServerName::from(API_KEYS_SERVER),
             issuer: Issuer::from(API_KEYS),

@@ -74,10 +74,12 @@ pub(in crate::inbound) fn refuse(
         (Some(needed), Some(server)) => server.published.challenges.asked(needed, granted),
         (None, _) | (_, None) => Vec::new(),
     };
-    let about = About { required_scopes: &required, ..about(refusal, context) };
+    let takes_keys_alone = server.is_some_and(|server| server.issuers.is_empty());
+    let about = About { required_scopes: &required, takes_keys_alone, ..about(refusal, context) };
     if server.is_some_and(|server| server.deny_as.form(&about) == DenialForm::ToolError) {
         let challenge = server.and_then(|server| in_result(row, context, server, granted));
         let challenge = challenge.as_ref().and_then(|challenge| challenge.to_str().ok());
+        let about = About { refusal: as_result(refusal, takes_keys_alone), ..about };
         return json(StatusCode::OK, error::tool_result(&about, context.era, challenge));
     }
     let mut response = json(row.status, error::body(&about));
@@ -95,11 +97,18 @@ pub(in crate::inbound) fn refuse(
 /// The challenge of a refusal that is answered with a result. It always names an error, because a
 /// client asks its user only then.
 fn in_result(row: Row<'_>, context: &RequestContext, server: &Server, granted: &[Scope]) -> Option<HeaderValue> {
-    let kind = match row.challenge {
-        ChallengeKind::None => return None,
-        _ => ChallengeKind::Scope(row.needed().unwrap_or_default()),
-    };
-    server.published(context.ending).challenges.header(kind, granted)
+    let challenges = &server.published(context.ending).challenges;
+    match row.challenge {
+        ChallengeKind::Scope(_) => challenges.header(row.challenge, granted),
+        ChallengeKind::SignIn(needed) => challenges.sign_in_error(needed),
+        // No scope would help, or the body was not read.
+        ChallengeKind::None | ChallengeKind::Bare | ChallengeKind::Error(..) => None,
+    }
+}
+
+/// What a result says: where no token would help, it does not ask for one.
+fn as_result(refusal: &Refusal, takes_keys_alone: bool) -> &Refusal {
+    if *refusal == Refusal::NoCredential && !takes_keys_alone { &Refusal::NoRule } else { refusal }
 }
 
 /// The form of the answer that [`refuse`] makes.
@@ -115,6 +124,7 @@ fn about<'a>(refusal: &'a Refusal, context: &'a RequestContext) -> About<'a> {
         target: context.target.as_ref(),
         caller: context.caller.as_deref(),
         required_scopes: &[],
+        takes_keys_alone: false,
     }
 }
 

@@ -69,10 +69,14 @@ impl Judge<'_> {
             return Err(self.bodiless().await);
         }
         let read = self.read(address, body, context, record).await;
-        let (mut asked, place) = read.map_err(challenged)?;
+        let (mut asked, place) = read.map_err(|refusal| challenged(self.full(refusal)))?;
         // The request holds one of a bounded number of places.
         busy.secure()?;
-        let permit = judge(self, &asked, record)?;
+        let permit = judge(self, &asked, record).map_err(|refusal| match refusal {
+            // There is nowhere to sign in.
+            Refusal::SignIn { .. } if server.issuers.is_empty() => Refusal::NoCredential,
+            refusal => refusal,
+        })?;
         record.permitted(permit.rule(), permit.reported());
         let mut way = SessionWay::default();
         if context.era == Era::Legacy && context.method.as_deref() != Some(method::INITIALIZE) {
@@ -81,8 +85,23 @@ impl Judge<'_> {
         }
         // A task that the answer may hold gets no owner.
         asked.task = TaskAnswer::None;
-        let outgoing = self.room(Requester::Anonymous(address), asked, (way, place), context)?;
-        Ok((outgoing, permit))
+        let outgoing = self.room(Requester::Anonymous(address), asked, (way, place), context);
+        Ok((outgoing.map_err(|refusal| self.full(refusal))?, permit))
+    }
+
+    /// Where a limit leaves no room without a token, the client gets the challenge, as on a server
+    /// without public rules: with a token it has places of its own (attack 315).
+    fn full(&self, refusal: Refusal) -> Refusal {
+        let limit = match refusal {
+            Refusal::OverloadedRequests | Refusal::TooManyRequests => "requests",
+            Refusal::OverloadedBodyBytes | Refusal::TooManyBodyBytes => "body_bytes",
+            Refusal::TooManySessions => "sessions_per_caller",
+            Refusal::TooManyStreams => "streams_per_caller",
+            other => return other,
+        };
+        let (observe, peer) = (&self.arrival.connection.gateway.observe, self.arrival.client.address);
+        observe.no_room_without_token(&self.server.series.name, peer, limit);
+        Refusal::NoRoomWithoutToken
     }
 
     /// A GET in a session without an owner is told that there is no stream, so that its client goes
@@ -157,7 +176,7 @@ fn judge(of: &Judge<'_>, asked: &McpRequest, record: &mut Record) -> Result<Perm
 }
 
 /// A message that cannot be judged may not come without a token, so its client gets the challenge
-/// as on any other server. What is about the connection, or the gateway's room, stays as it is.
+/// as on any other server. What is about the connection stays as it is.
 fn challenged(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::BodyTooLarge(BodyLimit::Fixed(bytes)) => return Refusal::LargeWithoutToken(bytes),
@@ -166,8 +185,8 @@ fn challenged(refusal: Refusal) -> Refusal {
     }
     let row = refusal.row();
     let is_about_message = row.status.is_client_error()
-        && !matches!(row.status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
-        && !matches!(refusal, Refusal::BodyBroken | Refusal::UnknownSession)
+        && row.status != StatusCode::REQUEST_TIMEOUT
+        && !matches!(refusal, Refusal::BodyBroken | Refusal::UnknownSession | Refusal::NoRoomWithoutToken)
         && !matches!(row.by, By::Departure);
     if is_about_message { Refusal::NoCredential } else { refusal }
 }

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
+    authorization_server::embedded::Embedded,
     base::clock::Now,
     decide::{fields::header_names::MCP_SESSION_ID, refusal::Refusal, token::caller::Caller},
     inbound::{
@@ -18,7 +19,9 @@ use crate::{
 /// The sealed id of a session that began without a token.
 pub(in crate::inbound) fn seal(gateway: &Gateway, server: &Server, id: &str, now: Now) -> Option<String> {
     let snapshot = gateway.snapshot.load();
-    gateway.anonymous.seal(shared(gateway, &snapshot), &server.series.name, id, now)
+    let store = sharing(&snapshot).and_then(|embedded| embedded.state.store_id()).unwrap_or_default();
+    let shared = shared(gateway, &snapshot).map(|shared| (shared, store.as_str()));
+    gateway.anonymous.seal(shared, &server.series.name, id, now)
 }
 
 /// The session of a request without a token.
@@ -44,7 +47,7 @@ pub(in crate::inbound) async fn open(
 ///
 /// # Errors
 /// [`Refusal::UnknownSession`] if another caller owns the session, or it did not begin without a
-/// token; [`Refusal::SessionsUnavailable`], [`Refusal::TooManySessions`].
+/// token, or no more owners can be noted; [`Refusal::SessionsUnavailable`].
 pub(in crate::inbound) async fn take_over(
     gateway: &Gateway,
     snapshot: &Snapshot,
@@ -78,6 +81,10 @@ fn named(session: &AnonymousSession<'_>, given: &HeaderValue) -> Result<McpSessi
 
 /// The store that several replicas share, if there is one.
 fn shared<'a>(gateway: &'a Gateway, snapshot: &'a Snapshot) -> Option<SharedOwners<'a>> {
-    let store = snapshot.embedded.iter().map(|embedded| &embedded.state.store).find(|store| store.is_shared())?;
+    let store = &sharing(snapshot)?.state.store;
     Some(SharedOwners { store, keys: &gateway.session_keys })
+}
+
+fn sharing(snapshot: &Snapshot) -> Option<&Embedded> {
+    snapshot.embedded.iter().map(|embedded| &**embedded).find(|embedded| embedded.state.store.is_shared())
 }

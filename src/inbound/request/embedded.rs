@@ -88,7 +88,15 @@ pub(in crate::inbound) fn refuse(
     refusal: &Refusal,
 ) -> Response<ReplyBody> {
     let row = refusal.row();
-    let about = About { refusal, id: None, method: None, target: None, caller: None, required_scopes: &[] };
+    let about = About {
+        refusal,
+        id: None,
+        method: None,
+        target: None,
+        caller: None,
+        required_scopes: &[],
+        takes_keys_alone: false,
+    };
     let answer = endpoint::refuse(embedded, endpoint, row.status, sentence(&about));
     let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, None)));
     if let Some((name, value)) = row.hint.field() {

@@ -3,8 +3,10 @@
 //! Until then any client that has the session's id may use it for what is public. From then on
 //! only its owner may. The owner is noted before a request of theirs reaches the upstream: in the
 //! store of an embedded authorization server if several replicas share it, otherwise in memory.
-//! What is in memory is lost with the process, and so is the key that seals these ids: an owned
-//! session never becomes free again.
+//! What is in memory is lost with the process, and so is the key that seals these ids. What is in a
+//! store is lost with the store, and so is the store's own id, which is sealed into these ids: an
+//! owned session never becomes free again. The exception is a store that comes back without its
+//! latest writes.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,7 +15,10 @@ use std::{
 };
 
 use crate::{
-    authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
+    authorization_server::{
+        store::{Store, fault::StoreFault, kind::EntryKind},
+        upkeep::identity,
+    },
     base::{
         clock::Now,
         digest::Digest,
@@ -52,8 +57,10 @@ pub(in crate::inbound) struct SharedOwners<'a> {
 pub(in crate::inbound) struct AnonymousSession<'s> {
     /// The upstream's id.
     pub(in crate::inbound) id: &'s str,
-    /// The id and when the session began, as they are sealed.
+    /// When the session began, the store, and the id, as they are sealed.
     text: &'s str,
+    /// The id of the store that knows its owner; empty for memory.
+    store: &'s str,
     server: &'s ServerName,
     /// How long its owner is remembered.
     until: Duration,
@@ -72,15 +79,18 @@ impl AnonymousSessions {
         }
     }
 
-    /// The sealed id of a session that begins now; `None` without a key.
+    /// The sealed id of a session that begins now; `None` without a key. `store`: the id of the
+    /// store that is shared.
     pub(in crate::inbound) fn seal(
         &self,
-        shared: Option<SharedOwners<'_>>,
+        shared: Option<(SharedOwners<'_>, &str)>,
         server: &ServerName,
         id: &str,
         now: Now,
     ) -> Option<String> {
-        self.keys(shared).seal_anonymous(server, &format!("{:x}.{id}", now.wall.as_secs()))
+        let (shared, store) = shared.unzip();
+        let text = format!("{:x}.{}.{id}", now.wall.as_secs(), store.unwrap_or_default());
+        self.keys(shared).seal_anonymous(server, &text)
     }
 
     /// The session, if its id was sealed here and it has not ended by its age.
@@ -92,10 +102,11 @@ impl AnonymousSessions {
         now: Now,
     ) -> Option<AnonymousSession<'s>> {
         let text = self.keys(shared).open_anonymous(server, sealed)?;
-        let (began, id) = text.split_once('.')?;
+        let (began, rest) = text.split_once('.')?;
+        let (store, id) = rest.split_once('.')?;
         let ends = Duration::from_secs(u64::from_str_radix(began, 16).ok()?).saturating_add(ANONYMOUS_SESSION_AGE);
         let until = ends.saturating_add(ANONYMOUS_OWNER_KEPT);
-        (now.wall < ends).then_some(AnonymousSession { id, text, server, until })
+        (now.wall < ends).then_some(AnonymousSession { id, text, store, server, until })
     }
 
     fn keys<'k>(&'k self, shared: Option<SharedOwners<'k>>) -> &'k SessionKeys {
@@ -115,6 +126,7 @@ impl AnonymousSessions {
             return Err(Refusal::UnknownSession);
         }
         let Some(SharedOwners { store, .. }) = shared else { return Ok(()) };
+        check_store(store, session).await?;
         match store.get(EntryKind::SessionOwner, name(session).as_str()).await.map_err(|fault| away(&fault))? {
             None => Ok(()),
             Some(_) => Err(Refusal::UnknownSession),
@@ -124,7 +136,7 @@ impl AnonymousSessions {
     /// Makes `caller` the owner of the session, unless it has one.
     ///
     /// # Errors
-    /// [`Refusal::UnknownSession`] if another caller owns it; [`Refusal::TooManySessions`];
+    /// [`Refusal::UnknownSession`] if another caller owns it, or no owner can be noted;
     /// [`Refusal::SessionsUnavailable`].
     pub(in crate::inbound) async fn own(
         &self,
@@ -138,6 +150,7 @@ impl AnonymousSessions {
         if let Some((owner, _)) = self.lock().find(self.key(session)) {
             return if owner == me { Ok(()) } else { Err(Refusal::UnknownSession) };
         }
+        check_store(store, session).await?;
         // A stored value is a JSON object, so that it can hold its seal.
         let (name, value) = (name(session), format!("{{\"owner\":\"{}\"}}", caller.principal()).into_bytes());
         let is_new = store.create(EntryKind::SessionOwner, name.as_str(), value.clone(), session.until).await;
@@ -167,9 +180,10 @@ impl AnonymousSessions {
         if owned.len() >= ANONYMOUS_OWNED_MAX {
             owned.retain(|until| *until > now.wall);
         }
-        // An owner that is forgotten too early would make the session free again.
+        // An owner that is forgotten too early would make the session free again. At 404 the client
+        // begins a session of its own, with its token.
         if owned.count(me) >= ANONYMOUS_OWNED_PER_CALLER_MAX || owned.len() >= ANONYMOUS_OWNED_MAX {
-            return Err(Refusal::TooManySessions);
+            return Err(Refusal::UnknownSession);
         }
         owned.put(me, key, session.until);
         Ok(())
@@ -187,6 +201,16 @@ impl AnonymousSessions {
 /// The name of the entry in the store: it does not show the id.
 fn name(session: &AnonymousSession<'_>) -> Digest {
     Digest::of(&[session.server, session.text])
+}
+
+/// Checks that the store is the one in which the session began. Another one, or an emptied one,
+/// does not know the owners of its sessions.
+async fn check_store(store: &Store, session: &AnonymousSession<'_>) -> Result<(), Refusal> {
+    if !store.is_shared() {
+        return Ok(());
+    }
+    let now = identity::marker_id(store).await.map_err(|fault| away(&fault))?;
+    if now.is_some_and(|now| now == session.store) { Ok(()) } else { Err(Refusal::UnknownSession) }
 }
 
 fn away(fault: &StoreFault) -> Refusal {

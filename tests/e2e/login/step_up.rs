@@ -184,3 +184,19 @@ async fn login_b8_a_store_that_is_away_delays_no_403() {
     assert!(start.elapsed() < std::time::Duration::from_millis(1_900), "{:?}", start.elapsed());
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_b8_people_d3_attack_320_a_refusal_that_is_a_result_leads_to_a_step_up_too() {
+    let plan = LoginPlan::accounts().around(|plan| {
+        let servers =
+            crate::e2e::world::plan::STANDARD.replacen("    rules:", "    deny_as: tool_error\n    rules:", 1);
+        plan.servers(&servers)
+    });
+    let login = plan.start().await;
+    let (client, tokens) = signed_in(&login, "ada").await;
+    let refused = call_tool(&login, 0, &tokens.access, "danger").await;
+    assert_eq!((refused.status, &refused.json()["result"]["isError"]), (200, &json!(true)), "{refused:?}");
+    assert!(is_dead(&client.refresh(&login, 0, tokens.refresh()).await), "the client signs in for more");
+    client.refreshed(&login, 0, tokens.refresh()).await;
+    login.close().await;
+}

@@ -6,6 +6,7 @@ mod denied_as;
 mod gate;
 mod mutated;
 mod session;
+mod shared;
 
 use crate::e2e::world::Plan;
 

@@ -4,3 +4,4 @@ mod api_keys;
 mod introspection;
 mod introspection_attacks;
 mod key_attacks;
+mod removed_keys;

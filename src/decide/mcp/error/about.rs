@@ -19,4 +19,6 @@ pub struct About<'a> {
     pub caller: Option<&'a Caller>,
     /// All scopes that the operation needs, as in the challenge.
     pub required_scopes: &'a [Scope],
+    /// Whether the server takes API keys alone.
+    pub takes_keys_alone: bool,
 }

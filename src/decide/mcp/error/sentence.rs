@@ -5,7 +5,11 @@ use std::fmt::{self, Display, Formatter};
 use super::about::About;
 use crate::{
     base::{names::Scope, text::Text},
-    decide::{mcp::request::target::Target, refusal::row::Sentence, token::caller::Caller},
+    decide::{
+        mcp::request::target::Target,
+        refusal::{Refusal, row::Sentence},
+        token::caller::Caller,
+    },
 };
 
 /// How much of a name from the caller's body is shown.
@@ -22,6 +26,9 @@ const SCOPES_MAX: usize = 16;
 #[must_use]
 pub fn sentence(about: &About<'_>) -> String {
     let what = What(about);
+    if about.takes_keys_alone && *about.refusal == Refusal::NoCredential {
+        return "this server needs an API key: send it as Authorization: Bearer".to_owned();
+    }
     match about.refusal.row().sentence {
         Sentence::Whole(all) => all.to_owned(),
         Sentence::Detail(start, detail) => format!("{start}{detail}"),
@@ -35,6 +42,7 @@ pub fn sentence(about: &About<'_>) -> String {
             format!("{start}{origin}{middle}{origin}{end}")
         }
         Sentence::Asked(before, after, detail) => format!("{before}{what}{after}{detail}"),
+        Sentence::SignIn([]) => format!("{what} needs an access token: send it as Authorization: Bearer"),
         Sentence::SignIn(needed) => {
             let noun = if needed.len() == 1 { "scope" } else { "scopes" };
             format!("{what} needs an access token with {noun} {}: send it as Authorization: Bearer", Listed(needed))
@@ -62,7 +70,8 @@ struct What<'a>(&'a About<'a>);
 
 impl Display for What<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        match (self.0.target, self.0.method) {
+        // A response has no method.
+        match (self.0.target, self.0.method.filter(|method| !method.is_empty())) {
             (Some(Target::Stream), _) => out.write_str("opening the event stream"),
             (Some(Target::EndSession), _) => out.write_str("ending the session"),
             (Some(Target::Several(_)), _) => out.write_str("this batch"),

@@ -16,7 +16,7 @@ fn scopes(names: &[&str]) -> Vec<Scope> {
 }
 
 fn about<'a>(refusal: &'a Refusal, method: Option<&'a str>, target: Option<&'a Target>) -> About<'a> {
-    About { refusal, id: None, method, target, caller: None, required_scopes: &[] }
+    About { refusal, id: None, method, target, caller: None, required_scopes: &[], takes_keys_alone: false }
 }
 
 #[test]
@@ -145,4 +145,23 @@ fn a_callers_words_are_shortened_and_cannot_forge_anything() {
     assert!(shown(&"x".repeat(100_000)).len() < 300);
     let many = scopes(&vec!["s"; 40]);
     assert!(sentence(&about(&Refusal::Scope { needed: many }, None, None)).ends_with("s s and 24 more"));
+}
+
+#[test]
+fn people_d1_the_sentence_names_what_was_asked_for_and_what_to_send() {
+    let needs = |words: &[&str]| Refusal::SignIn { needed: words.iter().map(|word| Scope::from(*word)).collect() };
+    let (one, none) = (needs(&["a"]), needs(&[]));
+    for (about, expected) in [
+        (
+            about(&one, Some(""), None),
+            "this request needs an access token with scope a: send it as Authorization: Bearer",
+        ),
+        (about(&none, Some("ping"), None), "ping needs an access token: send it as Authorization: Bearer"),
+        (
+            About { takes_keys_alone: true, ..about(&Refusal::NoCredential, Some("ping"), None) },
+            "this server needs an API key: send it as Authorization: Bearer",
+        ),
+    ] {
+        assert_eq!(sentence(&about), expected);
+    }
 }

@@ -8,23 +8,26 @@ use crate::decide::{
     policy::rule::{Access, Policy},
 };
 
-/// The value of `securitySchemes` for a tool, in the shape that ChatGPT reads; `None` if no token
-/// permits the tool. Claims that a rule wants are not told.
+/// The value of `securitySchemes` for a tool, in the shape that ChatGPT reads; an empty list if no
+/// token permits the tool. Claims that a rule wants are not told.
 #[must_use]
-pub fn security_schemes(policy: &Policy, tool: &Target) -> Option<String> {
+pub fn security_schemes(policy: &Policy, tool: &Target) -> String {
     let rule = match &policy.access {
         Access::Authenticated => None,
-        Access::Rules(rules) => Some(rules.iter().find(|rule| names(&rule.subject, tool))?),
+        Access::Rules(rules) => match rules.iter().find(|rule| names(&rule.subject, tool)) {
+            Some(rule) => Some(rule),
+            None => return json!([]).to_string(),
+        },
     };
     if rule.is_some_and(|rule| rule.public) {
-        return Some(json!([{"type": "noauth"}]).to_string());
+        return json!([{"type": "noauth"}]).to_string();
     }
     if rule.is_some_and(|rule| rule.deny && !rule.report_only) {
-        return None;
+        return json!([]).to_string();
     }
     let scopes = needed(policy, &[], rule.filter(|rule| !rule.report_only));
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-    Some(json!([{"type": "oauth2", "scopes": scopes}]).to_string())
+    json!([{"type": "oauth2", "scopes": scopes}]).to_string()
 }
 
 #[cfg(test)]
@@ -47,15 +50,15 @@ mod tests {
         let ruled = policy("mcp", rules);
         let open = Policy { access: Access::Authenticated, ..policy("mcp", Vec::new()) };
         for (policy, tool, expected) in [
-            (&ruled, "search", Some(r#"[{"type":"noauth"}]"#)),
-            (&ruled, "pay", Some(r#"[{"scopes":["mcp","pay","a"],"type":"oauth2"}]"#)),
-            (&ruled, "watched", Some(r#"[{"scopes":["mcp"],"type":"oauth2"}]"#)),
-            (&ruled, "profile", Some(r#"[{"scopes":["mcp"],"type":"oauth2"}]"#)),
-            (&ruled, "drop_all", None),
-            (&ruled, "unknown", None),
-            (&open, "any", Some(r#"[{"scopes":["mcp"],"type":"oauth2"}]"#)),
+            (&ruled, "search", r#"[{"type":"noauth"}]"#),
+            (&ruled, "pay", r#"[{"scopes":["mcp","pay","a"],"type":"oauth2"}]"#),
+            (&ruled, "watched", r#"[{"scopes":["mcp"],"type":"oauth2"}]"#),
+            (&ruled, "profile", r#"[{"scopes":["mcp"],"type":"oauth2"}]"#),
+            (&ruled, "drop_all", "[]"),
+            (&ruled, "unknown", "[]"),
+            (&open, "any", r#"[{"scopes":["mcp"],"type":"oauth2"}]"#),
         ] {
-            assert_eq!(security_schemes(policy, &Target::Tool(tool.into())).as_deref(), expected, "{tool}");
+            assert_eq!(security_schemes(policy, &Target::Tool(tool.into())), expected, "{tool}");
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Map;
 use super::{Permit, Ruling, each_deciding, judge};
 use crate::decide::{
     mcp::request::{target::Target, without_token::WithoutToken},
-    policy::rule::Policy,
+    policy::rule::{Access, Policy, Rule},
     refusal::Refusal,
     token::caller::Attributes,
 };
@@ -27,12 +27,29 @@ pub fn evaluate_public(policy: &Policy, target: &Target, _: WithoutToken) -> Res
     }
 }
 
-/// The refusal of a request without a token: it names the scopes that the request needs.
+/// The refusal of a request without a token: it names the scopes that the request needs, or none
+/// where no token would help.
 #[must_use]
 pub fn sign_in(policy: &Policy, target: &Target) -> Refusal {
     match judge_without_scopes(policy, target) {
         Err(Refusal::Scope { needed }) => Refusal::SignIn { needed },
-        _ => Refusal::NoCredential,
+        // With its claims, the token of a user may do.
+        Err(Refusal::Forbidden { rule }) if wants_claims(policy, rule) => {
+            Refusal::SignIn { needed: super::needed(policy, &[], rule_at(policy, rule)) }
+        }
+        Ok(_) => Refusal::SignIn { needed: policy.connect.clone() },
+        Err(_) => Refusal::NoCredential,
+    }
+}
+
+fn wants_claims(policy: &Policy, rule: usize) -> bool {
+    rule_at(policy, rule).is_some_and(|rule| !rule.deny && !rule.claims.is_empty())
+}
+
+fn rule_at(policy: &Policy, index: usize) -> Option<&Rule> {
+    match &policy.access {
+        Access::Authenticated => None,
+        Access::Rules(rules) => rules.get(index),
     }
 }
 

@@ -55,7 +55,7 @@ impl ListFilter {
         edit(message, self.lists, &mut |item| {
             let schemes = match item {
                 ListedItem::Tool(name) if server.advertise_scopes => {
-                    security_schemes(&server.policy, &Target::Tool(Text::from(name)))
+                    Some(security_schemes(&server.policy, &Target::Tool(Text::from(name))))
                 }
                 _ => None,
             };

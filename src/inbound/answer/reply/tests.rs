@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 81] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name; it is reached as gw.example"),
@@ -67,6 +67,14 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 81] = [
         "sign_in_needed",
         "",
         "this request needs an access token with scope a: send it as Authorization: Bearer",
+    ),
+    (
+        401,
+        40104,
+        "no_room_without_token",
+        "",
+        "too many clients use this server without a credential now: try again later, or send one as \
+         Authorization: Bearer",
     ),
     (
         503,

@@ -27,6 +27,9 @@ const TOLD: &str = concat!(
     r#"],"nextCursor":"c"}}"#
 );
 
+/// A denied tool of which the upstream says that it needs no sign-in.
+const ADMIN: &str = r#""admin","securitySchemes":[{"type":"noauth"}]"#;
+
 #[tokio::test]
 async fn people_d2_lists_say_which_scopes_each_tool_needs_and_nothing_else_changes() {
     let servers = SHOP.replace("    rules:", "    advertise_scopes: true\n    rules:");
@@ -76,5 +79,14 @@ async fn people_d2_without_the_key_the_upstreams_own_member_passes() {
     for tool in json["result"]["tools"].as_array().unwrap() {
         assert_eq!(tool["securitySchemes"][0]["scopes"][0], "mcp:connect", "{tool}");
     }
+    world.close().await;
+
+    // What no token permits does not keep the upstream's word that it needs none.
+    let servers = SHOP.replace("    rules:", "    hide: never\n    advertise_scopes: true\n    rules:");
+    let world = Plan::standard().servers(&servers).start().await;
+    world.upstream.answer_with(|_| answer(200, TOOLS.replace(r#""admin","securitySchemes":[]"#, ADMIN)));
+    let json = world.send(&Ask::post("/mcp", request("tools/list", "{}"))).await.json();
+    let admin = json["result"]["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "admin").unwrap();
+    assert_eq!(admin["securitySchemes"], serde_json::json!([]), "{admin}");
     world.close().await;
 }

@@ -36,6 +36,16 @@ async fn people_d1_check_lists_what_anyone_can_use() {
 }
 
 #[tokio::test]
+async fn people_d1_check_leaves_out_a_public_rule_that_never_decides() {
+    let (code, text) = checked(&with_rule("{tools: [\"se*\"], deny: true}")).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("without a token: tools search, get_* (rules[1])"), "a part of it still decides: {text}");
+    let (_, text) = checked(&with_rule("{tools: [\"*\"], deny: true}")).await;
+    assert!(text.contains("a rule that can never decide"), "{text}");
+    assert!(text.contains("without a token: resources file:///pub/** (rules[5])"), "{text}");
+}
+
+#[tokio::test]
 async fn people_d1_public_stands_alone() {
     for (rule, told) in [
         ("{tools: [a], public: true, scopes: [x]}", "either `public: true` or `scopes`"),

@@ -135,6 +135,8 @@ async fn people_d2_a_result_holds_the_challenge_that_opens_the_sign_in_of_chatgp
         (Some(&connected), "pay", Some("mcp:connect pay")),
         // No scope would help, so there is nothing to sign in for.
         (Some(&connected), "admin", None),
+        (None, "admin", None),
+        (None, "unknown", None),
     ] {
         let ask = Ask::post("/mcp", call(tool));
         let reply = world.send(&token.map_or(ask.clone(), |token| ask.token(token))).await;
@@ -150,6 +152,7 @@ async fn people_d2_a_result_holds_the_challenge_that_opens_the_sign_in_of_chatgp
                 for part in [&*format!("scope=\"{scope}\""), "error=\"insufficient_scope\"", "error_description=\""] {
                     assert!(challenge.contains(part), "{part}: {challenge}");
                 }
+                assert_eq!(challenge.contains("the token lacks scope"), token.is_some(), "{challenge}");
             }
         }
     }

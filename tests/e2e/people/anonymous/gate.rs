@@ -8,6 +8,9 @@ use crate::e2e::world::{
     server::{full, json as answer},
 };
 
+const INITIALIZE: &str =
+    r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}"#;
+
 fn post(body: impl Into<Vec<u8>>) -> Ask {
     Ask::post("/mcp", body)
 }
@@ -27,9 +30,8 @@ fn prompt(name: &str) -> String {
 #[tokio::test]
 async fn people_d1_without_a_token_what_is_public_is_listed_and_called_and_nothing_else() {
     let world = shop().start().await;
-    let initialize = r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}"#;
     let passes = [
-        request("initialize", initialize),
+        request("initialize", INITIALIZE),
         request("ping", "{}"),
         notification("notifications/initialized"),
         notification("notifications/cancelled"),
@@ -267,11 +269,34 @@ async fn people_d1_attack_290_addresses_without_a_token_leave_the_places_of_othe
     // A quarter of 64 is for all clients without a token, and half of that for one address.
     let held = world.begin(&post(call("get_slow")), 8).await;
     world.upstream.until_seen(8).await;
-    let full = world.send(&post(call("search"))).await;
-    assert_eq!((full.status, full.header("retry-after")), (503, Some("5")), "{full:?}");
+    // Without a place, a client is told to sign in, as on a server without public rules.
+    for body in [call("search"), call("pay"), request("initialize", INITIALIZE)] {
+        let full = world.send(&post(body)).await;
+        assert_eq!(full.reason(), "no_room_without_token", "{full:?}");
+        assert_eq!(scope(&full), "mcp:connect");
+    }
+    world.gateway.line(|line| line.contains("\"limits.requests\"")).await;
     assert_eq!(world.send(&world.post(call("search"))).await.status, 200, "callers have their own places");
     gate.add_permits(100);
     drop(held);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_d1_attack_315_where_others_have_used_up_the_sessions_of_an_address_its_users_can_sign_in() {
+    let servers = SHOP.replace("    rules:", "    limits: {sessions_per_caller: 2}\n    rules:");
+    let world = Plan::standard().servers(&servers).start().await;
+    world.upstream.answer_with(|_| full(200, &[("Mcp-Session-Id", "s1"), ("Content-Type", "application/json")], "{}"));
+    let initialize = request("initialize", INITIALIZE);
+    for _ in 0..2 {
+        assert_eq!(world.send(&post(initialize.as_str())).await.status, 200);
+    }
+    let refused = world.send(&post(initialize.as_str())).await;
+    assert_eq!(refused.reason(), "no_room_without_token", "{refused:?}");
+    assert_eq!(scope(&refused), "mcp:connect");
+    world.gateway.line(|line| line.contains("\"limits.sessions_per_caller\"")).await;
+    // With a token, the client has sessions of its own.
+    assert_eq!(world.send(&world.post(initialize)).await.status, 200);
     world.close().await;
 }
 

@@ -112,6 +112,7 @@ async fn b83_people_a11_a_server_with_keys_alone_publishes_and_names_no_metadata
         let challenge = reply.challenge();
         assert!(challenge.starts_with("Bearer realm=") && !challenge.contains("resource_metadata"), "{challenge}");
         assert!(!challenge.contains("scope="), "{challenge}");
+        assert!(reply.text().contains("API key") || reply.reason().starts_with("token_"), "{reply:?}");
     }
     assert_eq!(world.send(&ask("/machines", &key, "any")).await.status, 200);
     world.close().await;
@@ -221,5 +222,29 @@ async fn people_a11_the_commands_say_what_they_made_and_what_they_refuse() {
     assert_eq!(code, Some(3), "{out}{said}");
     assert!(out.contains("The API key is valid: api-key:ci.") && out.contains("mcp:danger"), "{out}");
     assert!(!out.contains(&key));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_d1_a_server_with_keys_alone_asks_for_a_key_and_for_no_sign_in() {
+    let servers = r#"
+  machines:
+    path: /machines
+    upstream: {url: "@UPSTREAM@/machines"}
+    authorization_servers: []
+    deny_as: challenge
+    rules: [{tools: [search], public: true}, {tools: [pay], scopes: [pay]}]
+"#;
+    let (key, entry) = new_key(&["--name", "ci", "--servers", "machines"]).await;
+    let world = plan(&[&entry]).servers(servers).start().await;
+    world.secret(&key);
+    assert_eq!(world.send(&Ask::post("/machines", call("search"))).await.status, 200);
+    let refused = world.send(&Ask::post("/machines", call("pay"))).await;
+    assert_eq!((refused.status, refused.reason().as_str()), (401, "no_credential"), "{refused:?}");
+    assert_eq!(refused.challenge(), "Bearer realm=\"API key\"");
+    assert!(refused.text().contains("this server needs an API key"), "{refused:?}");
+    let refused = world.send(&ask("/machines", &key, "pay")).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.challenge().contains("the API key lacks scope") && !refused.challenge().contains("scope="));
     world.close().await;
 }

@@ -63,12 +63,13 @@ async fn people_a10_attack_249_an_odd_answer_never_opens_anything() {
 }
 
 #[tokio::test]
-async fn people_a10_attack_251_tokens_that_the_endpoint_dislikes_shut_no_other_out() {
+async fn people_a10_attack_317_tokens_that_the_endpoint_dislikes_shut_no_other_out() {
     let world = plan("1s", "").start().await;
     world.secret(SECRET);
     let good = active(&world).to_string();
-    for status in [201, 400, 403, 413, 414, 422, 429, 431] {
-        world.issuer.introspect(move |_| full(status, &[("Content-Type", "text/html")], "no"));
+    for status in [200, 201, 302, 307, 400, 403, 404, 413, 414, 422, 429, 431, 500, 502, 503, 504] {
+        let fields = [("Content-Type", "text/html"), ("Location", "/blocked")];
+        world.issuer.introspect(move |_| full(status, &fields, "no"));
         for number in 0..5 {
             assert_eq!(try_token(&world, &format!("opaque-odd-{status}-{number}")).await.status, 503, "{status}");
         }
@@ -76,6 +77,49 @@ async fn people_a10_attack_251_tokens_that_the_endpoint_dislikes_shut_no_other_o
         world.issuer.introspect(move |_| server::json(200, &good));
         assert_eq!(try_token(&world, &format!("opaque-good-{status}")).await.status, 200, "after {status}");
     }
+    // If it is all tokens, the operator can see it.
+    world.issuer.introspect(|_| full(503, &[], ""));
+    for number in 0..10 {
+        assert_eq!(try_token(&world, &format!("opaque-down-{number}")).await.status, 503);
+    }
+    let notes = world.admin("/readyz").await.json()["notes"].to_string();
+    assert!(notes.contains("introspection fails: no usable answer since"), "{notes}");
+    world.issuer.introspect(move |_| server::json(200, &good));
+    assert_eq!(try_token(&world, "opaque-up").await.status, 200);
+    assert_eq!(world.admin("/readyz").await.json()["notes"].to_string(), "[]");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a10_attack_318_clients_that_ask_and_hang_up_hold_no_outage_open() {
+    let world = plan("1s", "").start().await;
+    world.secret(SECRET);
+    let good = active(&world).to_string();
+    world.issuer.introspect(|_| vec![Step::Cut]);
+    for number in 0..3 {
+        assert_eq!(try_token(&world, &format!("opaque-cut-{number}")).await.status, 503);
+    }
+    // The endpoint answers again, but not to the attacker, who hangs up.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    world.issuer.introspect(move |seen| match String::from_utf8_lossy(&seen.body).contains("opaque-held") {
+        true => {
+            counting.fetch_add(1, Ordering::SeqCst);
+            vec![Step::Hang]
+        }
+        false => server::json(200, &good),
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(15);
+    while asked.load(Ordering::SeqCst) == 0 {
+        assert!(tokio::time::Instant::now() < deadline, "no trial");
+        let mut live = world.connect().await;
+        live.write(&Ask::post("/mcp", call("safe")).token("opaque-held").bytes(&world.authority)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Its trial is given back, so the next one asks long before that would have ended.
+    let before = tokio::time::Instant::now();
+    until(&world, "opaque-honest", 200).await;
+    println!("answered again after {:?}", before.elapsed());
     world.close().await;
 }
 

@@ -120,7 +120,7 @@ fn attack_286_a_rule_without_conditions_above_a_public_one_keeps_what_it_names()
 fn b02_without_a_public_rule_nothing_passes() {
     let closed = policy("", vec![rule(Subject::Tools, "*")]);
     for target in [Target::Open, tool("a"), Target::Several(vec![Target::Open])] {
-        assert_eq!(evaluate_public(&closed, &target, proof()), Err(Refusal::NoCredential));
+        assert_eq!(evaluate_public(&closed, &target, proof()), Err(Refusal::SignIn { needed: Vec::new() }));
     }
 }
 
@@ -142,5 +142,42 @@ fn c55_lists_are_judged_as_for_a_token_without_scopes() {
     for target in [tool("search"), tool("pay"), tool("admin_x"), tool("unknown"), resource("file:///b")] {
         let expected = evaluate(&shop(), &caller(""), &target).map(|permit| permit.rule());
         assert_eq!(judge_without_scopes(&shop(), &target).map(|ruling| ruling.rule), expected, "{target:?}");
+    }
+}
+
+#[test]
+fn people_d1_only_what_a_token_can_permit_asks_for_a_sign_in() {
+    let rules = vec![
+        rule(Subject::Tools, "staff").needs("pay").claims("team", &serde_json::json!(["eng"])),
+        rule(Subject::Tools, "drop").denies().claims("team", &serde_json::json!(["eng"])),
+        rule(Subject::Tools, "search").made_public(),
+    ];
+    let policy = policy("mcp", rules);
+    for (name, expected) in [
+        ("staff", Refusal::SignIn { needed: scopes("mcp pay") }),
+        ("search", Refusal::SignIn { needed: scopes("mcp") }),
+        ("drop", Refusal::NoCredential),
+        ("unknown", Refusal::NoCredential),
+    ] {
+        assert_eq!(sign_in(&policy, &tool(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn people_d1_a_template_is_listed_if_all_that_it_expands_to_is_public() {
+    let policy = policy("mcp", vec![about("file:///pub/*").made_public(), about("file:///**").needs("files")]);
+    for (template, is_listed) in [
+        ("file:///pub/{name}", true),
+        ("file:///pub/a-{name}.txt", true),
+        ("file:///pub/{+path}", false),
+        ("file:///{name}", false),
+        ("file:///priv/{name}", false),
+        ("other:///pub/{name}", false),
+    ] {
+        let target = Target::Template(template.into());
+        assert_eq!(judge_without_scopes(&policy, &target).is_ok(), is_listed, "{template}");
+        assert_eq!(evaluate(&policy, &caller("other"), &target).is_ok(), is_listed, "{template}");
+        // A request that names one needs a token.
+        assert!(evaluate_public(&policy, &target, proof()).is_err(), "{template}");
     }
 }

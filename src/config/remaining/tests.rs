@@ -1,0 +1,96 @@
+//! Taking a key out works whatever else is wrong; nothing is added or widened.
+
+use serde_json::{Map, json};
+
+use super::*;
+use crate::base::names::{Scope, ServerName};
+
+fn key(name: &str, digit: u8) -> ApiKeyEntry {
+    ApiKeyEntry {
+        name: name.into(),
+        sha256: [digit; 32],
+        scopes: vec![Scope::from("a"), Scope::from("b")],
+        claims: Map::from_iter([("team".to_owned(), json!("eng"))]),
+        servers: vec![ServerName::from("s"), ServerName::from("t")],
+        not_after: None,
+    }
+}
+
+fn line(name: &str, digit: u8, rest: &str) -> String {
+    let digest = hex_of(&[digit; 32]);
+    format!("  - {{name: {name}, sha256: \"{digest}\", {rest}}}\n")
+}
+
+const SAME: &str = "servers: [s, t], scopes: [a, b], claims: {team: eng}";
+
+fn names(of: &[ApiKeyEntry]) -> Vec<&str> {
+    of.iter().map(|key| &*key.name).collect()
+}
+
+#[test]
+fn attack_316_a_key_stays_only_if_its_entry_is_there() {
+    let in_force = [key("one", 1), key("two", 2)];
+    let (one, two) = (line("one", 1, SAME), line("two", 2, SAME));
+    let upper = one.replace(&hex_of(&[1; 32]), &hex_of(&[1; 32]).to_uppercase());
+    for (text, expected, why) in [
+        (format!("keys:\n{one}{two}"), vec!["one", "two"], "nothing changed"),
+        (format!("keys:\n{two}{one}"), vec!["one", "two"], "another order"),
+        (format!("keys:\n{upper}"), vec!["one"], "digits in capitals"),
+        (format!("keys:\n{two}"), vec!["two"], "one was taken out"),
+        (format!("keys:\n{two}{}", line("new", 3, SAME)), vec!["two"], "nothing is added"),
+        (format!("keys:\n{two}  - {{name: three}}\n"), vec!["two"], "another entry has a mistake"),
+        (format!("keys:\n{}{two}", line("one", 1, "servers: none")), vec!["two"], "its entry cannot be read"),
+        (format!("keys:\n{}", line("renamed", 1, SAME)), vec![], "another name is another user"),
+        (format!("keys:\n{two}more: 1\n"), vec!["two"], "an unknown key"),
+        (String::new(), vec![], "emptied"),
+        ("keys:\n".to_owned(), vec![], "no list"),
+        ("keys: []\n".to_owned(), vec![], "an empty list"),
+        // Not YAML, or not a list: what is written counts, comments do not.
+        (format!("keys:\n{one}  - {{name: \"open\n"), vec!["one"], "not YAML"),
+        (format!("keys:\n#{one}{two} - - : [\n"), vec!["two"], "a commented entry"),
+        (format!("keys:\n{two}  - {{ # {one}"), vec!["two"], "a comment at the end of a line"),
+        (format!("keyz:\n{two}"), vec!["two"], "a name with a mistake"),
+        (format!("keys:\n{}\u{FFFD}%[", two.replace("two", "other")), vec!["two"], "only the digest counts"),
+    ] {
+        assert_eq!(names(&remaining_in(&in_force, &text)), expected, "{why}:\n{text}");
+    }
+    assert_eq!(remaining_in(&in_force, &format!("keys:\n{one}{two}")), in_force);
+}
+
+#[test]
+fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
+    let read = |rest: &str| remaining_in(&[key("one", 1)], &format!("keys:\n{}", line("one", 1, rest))).pop();
+    let narrowed = |change: fn(&mut ApiKeyEntry)| {
+        let mut key = key("one", 1);
+        change(&mut key);
+        Some(key)
+    };
+    for (rest, expected) in [
+        (SAME, narrowed(|_| ())),
+        ("servers: [t, u], scopes: [a, b], claims: {team: eng}", narrowed(|key| drop(key.servers.remove(0)))),
+        ("servers: [u]", None),
+        ("servers: [s, t], scopes: [b, c], claims: {team: eng}", narrowed(|key| drop(key.scopes.remove(0)))),
+        ("servers: [s, t], scopes: [a, b], claims: {team: [eng], more: x}", narrowed(|key| key.claims.clear())),
+        ("servers: [s, t], scope: [a, b], claims: {team: eng}", narrowed(|key| key.scopes.clear())),
+        ("servers: [s, t], scopes: [a, b], claims: {team: eng}, not_after: soon", None),
+        (
+            "servers: [s, t], scopes: [a, b], claims: {team: eng}, not_after: \"1970-01-02T00:00:00Z\"",
+            narrowed(|key| key.not_after = Some(std::time::Duration::from_secs(86_400))),
+        ),
+    ] {
+        assert_eq!(read(rest), expected, "{rest}");
+    }
+    // A second entry with the same digest is a mistake; both count.
+    let twice = format!("keys:\n{}{}", line("one", 1, SAME), line("one", 1, "servers: [s]"));
+    assert_eq!(remaining_in(&[key("one", 1)], &twice)[0].servers, [ServerName::from("s")]);
+}
+
+#[test]
+fn attack_316_a_file_that_is_gone_has_no_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.yaml");
+    assert_eq!(remaining(&[key("one", 1)], &path), []);
+    std::fs::write(&path, format!("keys:\n{}", line("one", 1, SAME))).unwrap();
+    assert_eq!(remaining(&[key("one", 1)], &path), [key("one", 1)]);
+    assert_eq!(remaining(&[key("one", 1)], folder.path()), []);
+}

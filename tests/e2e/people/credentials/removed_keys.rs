@@ -1,0 +1,122 @@
+//! A key that was taken out stops working even where the rest of a reload is refused (A11).
+
+use std::fs;
+
+use tokio::time::{Duration, Instant, sleep};
+
+use super::api_keys::{ask, new_key, plan};
+use crate::e2e::world::{Ask, Step, World, server};
+
+async fn until_status(world: &World, ask: &Ask, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(12);
+    loop {
+        let reply = world.send(ask).await;
+        if reply.status == status {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{status} never came: {reply:?}\n{}", world.gateway.tail());
+        sleep(Duration::from_millis(30)).await;
+    }
+}
+
+fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
+    let yaml = fs::read_to_string(world.config_path()).unwrap();
+    fs::write(world.config_path(), change(yaml)).unwrap();
+}
+
+#[tokio::test]
+async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reload_is_refused() {
+    let mut made = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        made.push(new_key(&["--name", name, "--servers", "machines"]).await);
+    }
+    let entries: Vec<&str> = made.iter().map(|(_, entry)| entry.as_str()).collect();
+    let sealed = plan(&entries).top("session_keys: [\"file:seal\"]").file("seal", &"a".repeat(40));
+    let world = sealed.start().await;
+    made.iter().for_each(|(key, _)| world.secret(key));
+    let of = |index: usize| ask("/machines", &made[index].0, "any");
+    let file = world.folder.path().join("keys.yaml");
+    let write = |entries: &[&str], more: &str| fs::write(&file, format!("keys:\n{}\n{more}", entries.join("\n")));
+    for index in 0..4 {
+        assert_eq!(world.send(&of(index)).await.status, 200);
+    }
+    world.upstream.answer_with(|seen| match seen.method.as_str() {
+        "GET" => vec![server::sse_head(&[]), server::chunk("data: one\n\n"), Step::Hang],
+        _ => server::json(200, "{}"),
+    });
+    let stream = |index: usize| Ask::get("/machines").with("Accept", "text/event-stream").token(&made[index].0);
+    let (mut ending, mut staying) = (world.open(&stream(0)).await, world.open(&stream(3)).await);
+    ending.until("one").await;
+    staying.until("one").await;
+
+    // A change that needs a restart, planned for the night.
+    fs::write(world.folder.path().join("seal"), "b".repeat(40)).unwrap();
+    write(&entries[1..], "").unwrap();
+    until_status(&world, &of(0), 401).await;
+    assert!(!ending.rest().await.text().contains("two"), "its stream ends");
+    let line = world.gateway.line(|line| line.contains("are withdrawn although the reload failed")).await;
+    assert!(line.contains("\"withdrawn\":\"one\"") && line.contains("\"in_force\":\"two, three, four\""), "{line}");
+    let notes = world.admin("/readyz").await.json()["notes"].to_string();
+    assert!(notes.contains("session_keys") && notes.contains("withdrawn all the same: one"), "{notes}");
+
+    // A new entry with a mistake stands beside the removal.
+    write(&entries[2..], "  - {name: new}\n").unwrap();
+    until_status(&world, &of(1), 401).await;
+    // The file is not YAML any more, and an entry is a comment.
+    write(&[&format!("#{}", entries[2]), entries[3]], "- : [").unwrap();
+    until_status(&world, &of(2), 401).await;
+    assert_eq!(world.send(&of(3)).await.status, 200);
+    // A key does not come back before a reload succeeds.
+    write(&entries, "").unwrap();
+    world.gateway.signal("HUP");
+    world.gateway.line(|line| line.contains("\"withdrawn\":\"three\"")).await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.send(&of(0)).await.status, 401);
+    // The stream of the key that stayed has stayed.
+    let still = tokio::time::timeout(Duration::from_millis(300), staying.piece()).await;
+    assert!(still.is_err(), "the stream ended although its key remained: {still:?}");
+    // The file is gone.
+    fs::remove_file(&file).unwrap();
+    until_status(&world, &of(3), 401).await;
+    staying.rest().await;
+
+    // All is mended.
+    fs::write(world.folder.path().join("seal"), "a".repeat(40)).unwrap();
+    write(&entries, "").unwrap();
+    for index in 0..4 {
+        until_status(&world, &of(index), 200).await;
+    }
+    assert_eq!(world.admin("/readyz").await.json()["notes"].to_string(), "[]");
+    // Emptied: nothing that counts is left.
+    fs::write(&file, "").unwrap();
+    until_status(&world, &of(0), 401).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a11_a_newly_named_file_with_a_mistake_is_read_again_when_it_is_mended() {
+    let (key, entry) = new_key(&["--name", "ci", "--servers", "main", "--scopes", "mcp:connect"]).await;
+    let world = World::standard().await;
+    world.secret(&key);
+    let file = world.folder.path().join("other.yaml");
+    let failures = async || world.metric("portcullis_config_reload_failures_total").await.unwrap_or_default();
+    let until_refused = async |times: f64| {
+        let deadline = Instant::now() + Duration::from_secs(12);
+        while failures().await < times {
+            assert!(Instant::now() < deadline, "not refused {times} times\n{}", world.gateway.tail());
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    // It is not there yet.
+    rewrite(&world, |yaml| format!("keys: {{file: other.yaml}}\n{yaml}"));
+    until_refused(1.0).await;
+    // It comes with a mistake.
+    fs::write(&file, format!("keys:\n{}\n", entry.replace("main", "mian"))).unwrap();
+    until_refused(2.0).await;
+    world.gateway.line(|line| line.contains("mian") && line.contains("did you mean")).await;
+    // It is mended, and nothing else is touched.
+    fs::write(&file, format!("keys:\n{entry}\n")).unwrap();
+    until_status(&world, &ask("/mcp", &key, "safe"), 200).await;
+    assert!(!world.admin("/readyz").await.json()["notes"].to_string().contains("reload"));
+    world.close().await;
+}
