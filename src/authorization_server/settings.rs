@@ -15,6 +15,7 @@ use crate::{
         github::{names::GitHubNames, place::GitHubPlace},
         holders::Holders,
         idp_profile::IdpProfile,
+        own_origins::OwnOrigins,
         people::{self, GrantRule, RegisteredBy},
         redirect_scheme::RedirectSchemes,
         refresh_family::RefreshBounds,
@@ -32,6 +33,8 @@ pub struct EmbeddedSettings {
     pub issuer: Issuer,
     /// Its public path.
     pub path: Box<str>,
+    /// Where the gateway itself is reached.
+    pub own: OwnOrigins,
     /// How users log in.
     pub login: Login,
     /// Which clients need no entry in the configuration.

@@ -32,6 +32,7 @@ use crate::{
             client::{Client, ClientAuth, ClientOrigin, Grants},
             form,
             idp_profile::GENERIC,
+            own_origins::OwnOrigins,
             people::{GrantRule, Person},
             pkce::Challenge,
             redirect_scheme::RedirectSchemes,
@@ -114,6 +115,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         name: "inside".into(),
         issuer: ISSUER.into(),
         path: "/oauth".into(),
+        own: OwnOrigins::new(("gw.example", 443), &[], []),
         login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
         registration: RegistrationSettings {
             dynamic: Dynamic::Open,

@@ -4,14 +4,8 @@ use std::net::SocketAddr;
 
 use crate::{
     base::names::is_loopback_name,
-    config::{
-        check::sections::Sections,
-        place::{Place, Written},
-        problem::quoted,
-        reading::Reading,
-        server::WrittenServer,
-    },
-    decide::routing::{Route, RouteEntry, Routes, messages_path},
+    config::{check::sections::Sections, place::Place, problem::quoted, reading::Reading, server::WrittenServer},
+    decide::routing::messages_path,
     outbound::dial::Peer,
 };
 
@@ -23,7 +17,6 @@ pub(super) mod sections;
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     admin_has_its_own_address(reading, sections);
     proxies_are_known(reading, sections);
-    health_paths_are_free(reading, sections);
     limits_count_clients(reading, sections);
     paths_are_unique(reading, sections.servers);
     embedded::check(reading, sections);
@@ -53,29 +46,6 @@ fn proxies_are_known(reading: &Reading<'_>, sections: &Sections<'_>) {
     for place in sections.listeners.iter().filter_map(|listener| listener.proxy_protocol.as_ref()) {
         let expected = "`trusted_proxies` at the top level, with the networks of the proxies that send PROXY headers";
         reading.problem(place, "true without `trusted_proxies`", expected);
-    }
-}
-
-/// A probe's path answers instead of anything else at that path.
-fn health_paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>) {
-    let server = |path: &Written<Box<str>>, legacy| (path.value.clone(), legacy);
-    let paths: Vec<(Box<str>, bool)> = (sections.servers.iter())
-        .flat_map(|one| {
-            let own = one.path.iter().map(|path| server(path, false));
-            own.chain(one.legacy_path.iter().map(|path| server(path, true)))
-        })
-        .collect();
-    let entries: Vec<RouteEntry<'_>> =
-        paths.iter().map(|(path, legacy)| RouteEntry { path, root: false, legacy: *legacy }).collect();
-    let embedded = sections.issuers.iter().filter_map(|issuer| issuer.embedded.as_ref()?.path.as_ref());
-    let issuers: Vec<&str> = embedded.map(|path| &*path.value).collect();
-    // Where two paths are equal, that is the problem.
-    let Ok(routes) = Routes::new(&entries, &issuers) else { return };
-    for health in sections.listeners.iter().filter_map(|listener| listener.health.as_ref()) {
-        if routes.find(&health.value) != Route::NotFound {
-            let found = format!("{}, which the gateway answers already", quoted(&health.value));
-            reading.problem(&health.place, &found, "a path of its own, such as /healthz");
-        }
     }
 }
 

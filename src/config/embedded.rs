@@ -30,6 +30,7 @@ use crate::{
     },
     decide::{
         authorization_server::{
+            own_origins::OwnOrigins,
             people::{self, Grantee},
             resources::Protected,
         },
@@ -159,11 +160,12 @@ fn settings(
         name: AuthorizationServerName::from(name?),
         issuer: Issuer::from(format!("{}{path}", public_url?.origin()).as_str()),
         path,
+        own: OwnOrigins::default(),
         login: login?,
         registration: registration?,
         clients: clients.into_iter().collect::<Option<_>>()?,
         grants: grants?,
-        // Filled in by `finish`, after the other sections are read.
+        // These, and `own`, are filled in by `finish`, after the other sections are read.
         resources: Vec::new(),
         token_bytes_max: TOKEN_BYTES,
         access_token_ttl,
@@ -284,14 +286,15 @@ impl WrittenEmbedded {
         &self,
         index: usize,
         servers: &[ServerSettings],
-        public_url: &PublicUrl,
+        (public_url, own): (&PublicUrl, &OwnOrigins),
         seal_keys: &[Secret],
     ) -> Option<EmbeddedSettings> {
         let taking = servers.iter().filter(|server| server.authorization_servers.contains(&index));
         let token_bytes_max = taking.clone().map(|server| server.limits.token).min();
         let token_bytes_max = token_bytes_max.and_then(|most| most.try_into().ok()).unwrap_or(TOKEN_BYTES);
         let resources = taking.flat_map(|server| protected(server, public_url)).collect();
-        Some(EmbeddedSettings { resources, token_bytes_max, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
+        let (own, seal_keys) = (own.clone(), seal_keys.to_vec());
+        Some(EmbeddedSettings { own, resources, token_bytes_max, seal_keys, ..self.settings.clone()? })
     }
 
     /// Warns of what the servers make of `grants`.

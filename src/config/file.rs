@@ -17,6 +17,7 @@ use crate::{
         reading::Reading,
         secret, server, totals, tree, value,
     },
+    decide::authorization_server::own_origins::OwnOrigins,
 };
 
 /// Shortest key that seals session ids (HMAC-SHA-256).
@@ -156,8 +157,10 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
             .collect(),
     };
     let (public_url, servers) = (public_url?, servers_of?);
+    let ports = listeners.iter().filter_map(|listener| Some(listener.address.as_ref()?.value.port()));
+    let own = OwnOrigins::new((public_url.host(), public_url.port()), &hosts, ports);
     let finish = |(index, of): (usize, &WrittenEmbedded)| {
-        let settings = of.finish(index, &servers, &public_url, &session_keys)?;
+        let settings = of.finish(index, &servers, (&public_url, &own), &session_keys)?;
         of.check_grants(&settings, fields.of.reading);
         Some(settings)
     };

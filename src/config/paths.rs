@@ -31,13 +31,6 @@ fn entry(fields: &mut Fields<'_>) -> Option<Written<PathEntry>> {
         Err(expected) => return path.wrong(expected),
     };
     let methods = methods.map_or(Some(PathMethods::READ), |methods| methods)?;
-    if access == PathAccess::Public && methods.write() {
-        path.reading.warning(
-            &path.place,
-            &format!("{} open to anyone for {}", pattern.as_str(), methods.allow().trim_end_matches(", OPTIONS")),
-            "`methods: [GET]` for `access: public`, unless the server itself checks who writes",
-        );
-    }
     Some(Written { value: PathEntry { pattern, access, methods }, place: path.place })
 }
 

@@ -17,6 +17,7 @@ pub mod idp_refusal;
 pub mod idp_request;
 pub mod kept_claims;
 pub mod last_good;
+pub mod own_origins;
 pub mod people;
 pub mod pkce;
 pub mod private_scheme;

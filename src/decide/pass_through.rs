@@ -107,8 +107,16 @@ impl PathMatch<'_> {
     /// # Errors
     /// [`Refusal::UnsafePath`] (attack 263), [`Refusal::Method`].
     pub fn passed(&self, target: &PathAndQuery, method: &Method) -> Result<PassedPath, Refusal> {
-        let raw = target.path();
         query::check_no_token(target.query())?;
+        let access = self.access(target.path(), method)?;
+        Ok(PassedPath { target: target.clone(), access })
+    }
+
+    /// Who may use `raw`, which is not decoded, with `method`.
+    ///
+    /// # Errors
+    /// As [`Self::passed`].
+    pub fn access(&self, raw: &str, method: &Method) -> Result<PathAccess, Refusal> {
         let readings = spelling::readings(raw).map_err(Refusal::UnsafePath)?;
         let Some((number, entry)) = self.table.entry(raw, method) else {
             return Err(Refusal::Method(self.methods(raw).allow()));
@@ -117,7 +125,7 @@ impl PathMatch<'_> {
         if !readings.iter().all(is_same) {
             return Err(Refusal::UnsafePath("an escape that changes which entry of `paths` decides"));
         }
-        Ok(PassedPath { target: target.clone(), access: entry.access })
+        Ok(entry.access)
     }
 }
 

@@ -12,9 +12,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{
-    Method, Response, StatusCode,
-    header::{CONTENT_TYPE, LOCATION},
+    Method, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, EXPECT, LOCATION},
     request::Parts,
     response,
     uri::PathAndQuery,
@@ -24,6 +25,7 @@ use hyper::body::Incoming;
 use crate::{
     base::{limits::messages::IGNORED_BODY_BYTES_MAX, text::Text},
     decide::{
+        authorization_server::own_origins::carries_code_of,
         fields::{
             answer,
             cors::{self, CorsKind},
@@ -42,7 +44,7 @@ use crate::{
     },
     inbound::{
         answer::{
-            forward::{not_relayed, refusal_of},
+            forward::refusal_of,
             lease::Lease,
             relay::body::{RelayBody, Relayed},
             reply::preflight,
@@ -55,7 +57,7 @@ use crate::{
             arrival::{Arrival, Busy},
             body,
             context::RequestContext,
-            streamed::{BodyEnd, streamed},
+            streamed::{ClientUpload, UnreadBody, streamed},
             upload::{self, Uploader},
         },
         state::{server::Server, usage::RequestPlace},
@@ -90,6 +92,7 @@ pub(super) async fn pass(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
+            arrival.connection.gateway.observe.foreign_origin(&server.series.name, &refusal);
             let mut response = gate::refuse(&refusal, &RequestContext::default(), server, record);
             cors::expose(None, kind, response.headers_mut());
             let drain = &arrival.connection.drain;
@@ -124,10 +127,39 @@ async fn steps(
         }
     };
     record.decided();
-    match ask(arrival, server, head, body, passing, &mut record).await {
-        Ok(answered) => relay(arrival, server, answered, record, busy),
-        Err(refusal) => gate::refuse(&refusal, &context, server, record),
+    let (upload, mut body) = (ClientUpload::default(), Some(body));
+    let (method, mut kept) = (head.method.clone(), told_of_body(&head));
+    match ask(arrival, server, head, (&mut body, &upload), passing, &mut record).await {
+        Ok(answered) => {
+            upload.answered(arrival.connection.drain.weak(), server.limits.request_body, &busy);
+            relay(arrival, server, (answered, method), record, busy)
+        }
+        Err(refusal) => {
+            let mut response = gate::refuse(&refusal, &context, server, record);
+            let rest = body.or_else(|| {
+                let UnreadBody { incoming, was_read } = upload.take_back()?;
+                if was_read {
+                    kept.headers.remove(EXPECT);
+                }
+                Some(incoming)
+            });
+            if let Some(rest) = rest {
+                let by = Uploader::Caller { body_bytes: server.limits.request_body, busy };
+                upload::discard(&arrival.connection.drain, rest, &kept, by, response.headers_mut()).await;
+            }
+            response
+        }
     }
+}
+
+/// What a head says about its body, for use after the head is sent on.
+fn told_of_body(head: &Parts) -> Parts {
+    let (mut kept, ()) = http::Request::new(()).into_parts();
+    kept.version = head.version;
+    if let Some(expected) = head.headers.get(EXPECT) {
+        kept.headers.insert(EXPECT, expected.clone());
+    }
+    kept
 }
 
 /// Steps 1 to 5.
@@ -145,6 +177,7 @@ async fn judge(
     crossing::check_connection(&head.headers, &server.identity_names)?;
     sandbox::check_request(&head.headers)?;
     let path = found.passed(&target, &head.method)?;
+    check_no_code(arrival, &target)?;
     let (usage, limits) = (&arrival.connection.gateway.usage, arrival.snapshot.limits);
     let (caller, place) = match path.access() {
         PathAccess::Public => (None, usage.enter_public(arrival.client.address, limits)?),
@@ -163,6 +196,21 @@ async fn judge(
     Ok(Passing { path, caller, place, permit })
 }
 
+/// Refuses the answer of an embedded authorization server, which the server behind the path would
+/// read (attack 335); unless the operator has configured a client with this path.
+fn check_no_code(arrival: &Arrival<'_>, target: &PathAndQuery) -> Result<(), Refusal> {
+    const CODE: &str = "this is an authorization code, and no client of the configuration receives codes at this path";
+    let Some(query) = target.query() else { return Ok(()) };
+    for embedded in &arrival.snapshot.embedded {
+        let settings = &embedded.settings;
+        let mut uris = settings.clients.iter().flat_map(|client| &client.redirect_uris);
+        if carries_code_of(query, &settings.issuer) && !uris.any(|uri| uri.path() == Some(target.path())) {
+            return Err(Refusal::BadRequest(CODE));
+        }
+    }
+    Ok(())
+}
+
 /// An answer that may be relayed.
 struct PathAnswer {
     head: response::Parts,
@@ -177,7 +225,7 @@ async fn ask(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
     head: Parts,
-    mut incoming: Incoming,
+    (body, upload): (&mut Option<Incoming>, &ClientUpload),
     passing: Passing,
     record: &mut Record,
 ) -> Result<PathAnswer, Refusal> {
@@ -186,33 +234,46 @@ async fn ask(
         return Err(Refusal::OverloadedDescriptors);
     }
     let mut headers = upstream_request::headers_beside(arrival, server, head.headers, caller.as_deref())?;
-    let (sent, end) = if matches!(head.method, Method::GET | Method::HEAD) {
-        // Such a body has no meaning, and could hide a request (attack 108).
-        body::skip(&mut incoming, head.version, IGNORED_BODY_BYTES_MAX).await?;
-        headers.remove(CONTENT_TYPE);
-        (SentBody::Whole(bytes::Bytes::new()), BodyEnd::default())
-    } else {
-        streamed(incoming, head.version, server.limits.request_body)?
+    let sent = match body {
+        Some(incoming) if matches!(head.method, Method::GET | Method::HEAD) => {
+            // Such a body has no meaning, and could hide a request (attack 108).
+            body::skip(incoming, head.version, IGNORED_BODY_BYTES_MAX).await?;
+            headers.remove(CONTENT_TYPE);
+            SentBody::Whole(Bytes::new())
+        }
+        body => streamed(body, head.version, server.limits.request_body, upload)?,
     };
     let answer = match server.upstream.pass(permit, &path, head.method.clone(), headers, sent).await {
         Ok(answer) => answer,
         Err(fault) => {
             // The request broke off because the client's body did.
-            return Err(match end.get().filter(|_| fault.kind == FaultKind::Broken) {
+            return Err(match upload.refusal().filter(|_| fault.kind == FaultKind::Broken) {
                 Some(refusal) => refusal.clone(),
                 None => refusal_of(&fault, record),
             });
         }
     };
     let (mut answer, body) = answer.into_parts();
-    if let Err(what) = check_answer(answer.status, &head.method) {
-        return Err(not_relayed(what, answer.status, record));
-    }
-    if let Err(what) = answer::one_reading(answer.status, &mut answer.headers) {
-        return Err(not_relayed(what, answer.status, record));
+    let fits = check_answer(answer.status, &head.method)
+        .and_then(|()| answer::one_reading(answer.status, &mut answer.headers));
+    if let Err(what) = fits {
+        return Err(unfit("path_answer", (what, None), (&path, answer.status), record));
     }
     confine(arrival, server, &path, &mut answer, record)?;
     Ok(PathAnswer { head: answer, body, path, caller, place })
+}
+
+/// Refuses an answer, and logs why, with the path that was asked.
+fn unfit(
+    kind: &'static str,
+    (what, target): (&'static str, Option<&str>),
+    (path, status): (&PassedPath, StatusCode),
+    record: &mut Record,
+) -> Refusal {
+    let (asked, status) = (path.target().path(), status.as_u16());
+    let target = target.map(|target| format!(": {target}")).unwrap_or_default();
+    record.failed(UpstreamOutcome::Unfit, kind, &format_args!("status {status} at {asked}: {what}{target}"));
+    Refusal::UpstreamAnswer(what)
 }
 
 /// An upstream that asks for a credential would start a login with itself on the gateway's origin
@@ -243,9 +304,7 @@ fn confine(
     match location {
         Some(Ok(location)) => drop(answer.headers.insert(LOCATION, location)),
         Some(Err(target)) if is_redirect => {
-            let what = format_args!("status {}: {ELSEWHERE}: {target}", answer.status.as_u16());
-            record.failed(UpstreamOutcome::Unfit, "answer", &what);
-            return Err(Refusal::UpstreamAnswer(ELSEWHERE));
+            return Err(unfit("path_redirect", (ELSEWHERE, Some(&target)), (path, answer.status), record));
         }
         // The place of a new resource is not followed, and is left out.
         Some(Err(_)) | None => {}
@@ -282,11 +341,13 @@ fn redirected(
 fn relay(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
-    answered: PathAnswer,
+    (answered, method): (PathAnswer, Method),
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
     let PathAnswer { mut head, body, path, caller, place } = answered;
+    // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
+    head.version = Version::HTTP_11;
     record.upstream(UpstreamOutcome::of_status(head.status));
     let is_stream = is_event_stream(&head.headers);
     if is_stream {
@@ -295,9 +356,7 @@ fn relay(
     }
     record.answered(head.status);
     // An event stream ends with its permission (P7); any other answer that has begun may finish.
-    let lease = caller
-        .filter(|_| is_stream)
-        .map(|caller| Lease::new(&arrival.connection.gateway, server, caller, &Target::Path(path.name()), None));
+    let lease = is_stream.then(|| Lease::of_path(&arrival.connection.gateway, server, caller, (&path, method)));
     let relayed = Relayed { source: AnswerSource::Plain(body), lease, watch: None, record, place, busy };
     Response::from_parts(head, ReplyBody::Relay(Box::new(RelayBody::new(relayed))))
 }

@@ -123,6 +123,13 @@ fn advice(kind: &str, cause: &str) -> &'static str {
         "timeout" => "see why the upstream is slow, or raise upstream.response_timeout",
         "broken" | "broke_off" => "look in the upstream's log: it closed the connection before its answer was whole",
         "answer" => "the upstream must serve MCP at upstream.url, without redirects and without a login",
+        "path_answer" => {
+            "see what the upstream answers at this path; it must not ask for a login, or take the path out of `paths`"
+        }
+        "path_redirect" => {
+            "add the target to `paths` of this server, or its host to `upstream.aliases` if it is another name of the upstream; \
+             a redirect to another server, such as a signed URL of a file store, cannot be passed on"
+        }
         "busy" => "raise limits.upstream_connections, or the number of streams that the upstream allows",
         "tls_own" => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
         "resolve_timeout" => "check the name servers of this host",

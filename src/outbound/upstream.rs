@@ -8,13 +8,14 @@ use http::{
     header::CONTENT_LENGTH,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use self::{
     h2::{StreamSlot, Undone},
     moved::{Moved, is_absent, is_moved},
     pools::{Leg, Pools},
     request::{Unsent, UpstreamRequest},
+    upload_clock::in_time,
 };
 use crate::{
     base::{
@@ -57,6 +58,7 @@ mod shared;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod upload_clock;
 
 /// One upstream and the connections to it.
 pub struct Upstream {
@@ -252,6 +254,7 @@ impl Upstream {
         let (epoch, mut repeats) = (self.moved.epoch(), 0);
         // When the call began to wait for a connection; most calls never wait.
         let mut arrived = None;
+        let clock = outgoing.body.clock();
         loop {
             let pooled = self.at_once().await;
             let is_fresh = pooled.is_none();
@@ -261,23 +264,24 @@ impl Upstream {
             };
             let limit = self.settings.response_timeout;
             match leg {
-                Leg::Own(own) => match timeout(
+                Leg::Own(own) => match in_time(
                     limit,
+                    clock.as_deref(),
                     own.send(outgoing, self.host.clone(), again.as_deref_mut().map(|again| (epoch, again))),
                 )
                 .await
                 {
-                    Ok(Ok((response, own))) => {
+                    Some(Ok((response, own))) => {
                         return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(&self.pools.idle))));
                     }
-                    Ok(Err(Unsent { again: Some(unwritten), fault })) => {
+                    Some(Err(Unsent { again: Some(unwritten), fault })) => {
                         if is_fresh {
                             self.pause(arrived, fault).await?;
                         }
                         outgoing = *unwritten;
                     }
-                    Ok(Err(Unsent { fault, .. })) => return Err(fault),
-                    Err(_) => return Err(no_head(limit)),
+                    Some(Err(Unsent { fault, .. })) => return Err(fault),
+                    None => return Err(no_head(limit)),
                 },
                 Leg::Shared(slot) => match self.send_shared(slot, &mut outgoing).await {
                     Ok(answer) => {
@@ -310,14 +314,15 @@ impl Upstream {
         outgoing: &mut UpstreamRequest,
     ) -> Result<Response<Answer>, Undone> {
         let limit = self.settings.response_timeout;
-        match timeout(limit, slot.send(outgoing, &self.scheme, &self.authority)).await {
-            Ok(Ok((response, upload))) => {
+        let clock = outgoing.body.clock();
+        match in_time(limit, clock.as_deref(), slot.send(outgoing, &self.scheme, &self.authority)).await {
+            Some(Ok((response, upload))) => {
                 let (head, stream) = response.into_parts();
                 let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
                 Ok(Response::from_parts(head, Answer::shared(stream, slot, announced, upload)))
             }
-            Ok(Err(undone)) => Err(undone),
-            Err(_) => {
+            Some(Err(undone)) => Err(undone),
+            None => {
                 // A connection that answers one call too late gets no other call.
                 slot.retire();
                 Err(Undone::Failed(Unsent { fault: no_head(limit), again: None }))

@@ -11,7 +11,7 @@ pub mod browser;
 mod claims;
 pub mod client;
 mod crowds;
-mod documents;
+pub mod documents;
 mod doubled;
 mod floods;
 pub mod github;

@@ -46,7 +46,8 @@ pub(crate) async fn find(
         false => registered::find(embedded, id, asked.now).await?.ok_or_else(unknown)?,
     };
     // The configuration may have been narrowed since the client registered.
-    client.redirect_uris.retain(|uri| embedded.settings.registration.redirect_schemes.accept(uri));
+    let settings = &embedded.settings;
+    client.redirect_uris.retain(|uri| settings.registration.redirect_schemes.accept(uri) && !settings.own.have(uri));
     Ok(client)
 }
 
@@ -62,6 +63,10 @@ async fn described(
         return Err(refused("a client_id that is a URL is not accepted here"));
     }
     let url = DocumentUrl::parse(id, registration.allow_loopback_documents).map_err(refused)?;
+    if embedded.settings.own.have_url(url.as_str()) {
+        // Perhaps a file that a client has uploaded to a path of `paths` (attack 336).
+        return Err(refused("a client_id at the gateway's own address is not accepted"));
+    }
     if !registration.document_hosts.iter().any(|pattern| matches(pattern, &url.host())) {
         return Err(refused("client documents from this host are not accepted here"));
     }

@@ -21,11 +21,12 @@ use crate::{
     base::{digest::sha256, limits::authorization_server::FLOW_AGE},
     decide::{
         authorization_server::{
-            client::Client,
+            client::{Client, ClientOrigin},
             error::{Code, OAuthError},
             form::Form,
             last_good::Purpose,
             people::Person,
+            registration::AT_THE_GATEWAY,
             request::{AuthorizationRequest, ReturnTo},
         },
         routing::IssuerEndpoint,
@@ -94,6 +95,10 @@ async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, For
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
     let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;
     let back = ReturnTo::find(&client, &form)?;
+    // On this machine the port of the request need not be the registered one.
+    if client.origin != ClientOrigin::Configured && embedded.settings.own.have(&back.uri) {
+        return Err(Code::InvalidRequest.because(AT_THE_GATEWAY).into());
+    }
     Ok((client, form, back))
 }
 

@@ -114,7 +114,11 @@ fn read(embedded: &Embedded, asked: &Asked<'_>) -> Result<RegistrationRequest, O
         return Err(Code::InvalidClientMetadata.because("the registration is too long"));
     }
     let registration = &embedded.settings.registration;
-    let terms = Terms { schemes: &registration.redirect_schemes, may_act_alone: registration.may_act_alone };
+    let terms = Terms {
+        schemes: &registration.redirect_schemes,
+        may_act_alone: registration.may_act_alone,
+        own: Some(&embedded.settings.own),
+    };
     RegistrationRequest::read(&asked.body, terms)
 }
 

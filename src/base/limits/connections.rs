@@ -25,6 +25,9 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time from a request body's first byte to its last.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// An upload to a path beside the MCP endpoint may be larger: each of so many bytes gives it one
+/// second more.
+pub const STREAMED_BYTES_PER_SECOND_MIN: u64 = 8 * 1024;
 /// As [`BODY_TOTAL_TIMEOUT`], to an embedded authorization server: a form of a client that is not
 /// verified, of 64 KiB at most.
 pub const EMBEDDED_BODY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,13 +1,14 @@
-//! Checks that documents and `paths` cover no path of the gateway, of a server, or of each other.
+//! Checks that no document, entry of `paths` or probe takes a path that has another use.
 
 use crate::{
     base::{names::is_loopback_name, percent::unescape},
     config::{
-        check::sections::Sections, documents::WrittenDocument, place::Written, reading::Reading, server::WrittenServer,
+        check::sections::Sections, documents::WrittenDocument, place::Written, problem::quoted, reading::Reading,
+        server::WrittenServer,
     },
     decide::{
         mcp::answer::server_origin::ServerOrigin,
-        pass_through::PathEntry,
+        pass_through::{PathAccess, PathEntry},
         routing::{Owner, Route, RouteEntry, Routes},
     },
     outbound::upstream::UpstreamSettings,
@@ -27,11 +28,15 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
         for entry in &server.paths {
             is_of_one_server(reading, entry, earlier);
             misses_mcp(reading, sections, server, entry);
+            who_writes(reading, server, entry);
         }
     }
     let Some(own) = OwnPaths::of(sections) else { return };
     for document in sections.documents {
         document_is_free(reading, &own, document);
+    }
+    for health in sections.listeners.iter().filter_map(|listener| listener.health.as_ref()) {
+        health_is_free(reading, &own, sections, health);
     }
     for entry in sections.servers.iter().flat_map(|server| &server.paths) {
         if let Some(covered) = own.covered_by(&entry.value) {
@@ -39,6 +44,42 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
             reading.problem(&entry.place, &found, "paths that the gateway does not answer itself");
         }
     }
+}
+
+/// The answer to a probe replaces any other at its path: a monitor of the server behind would be
+/// told that all is well for ever.
+fn health_is_free(reading: &Reading<'_>, own: &OwnPaths, sections: &Sections<'_>, health: &Written<Box<str>>) {
+    let path = &*health.value;
+    let mut documents = sections.documents.iter().filter_map(|document| document.settings.as_ref());
+    let mut entries = sections.servers.iter().flat_map(|server| &server.paths);
+    let taken = if own.owner_of(path).is_some() {
+        "which the gateway answers already".to_owned()
+    } else if documents.any(|document| *document.path == *path) {
+        "which is one of `documents`".to_owned()
+    } else if let Some(entry) = entries.find(|entry| entry.value.pattern.matches(path)) {
+        format!("which {} matches ({})", entry.value.pattern.as_str(), entry.place.key)
+    } else {
+        return;
+    };
+    reading.problem(&health.place, &format!("{}, {taken}", quoted(path)), "a path of its own, such as /healthz");
+}
+
+/// Warns of a public path that clients may write to.
+fn who_writes(reading: &Reading<'_>, server: &WrittenServer, entry: &Written<PathEntry>) {
+    let PathEntry { pattern, access, methods } = &entry.value;
+    if *access != PathAccess::Public || !methods.write() {
+        return;
+    }
+    let found = format!("{} open to anyone for {}", pattern.as_str(), methods.allow().trim_end_matches(", OPTIONS"));
+    let has_credential = server.settings.as_ref().is_some_and(|settings| settings.credential.is_ours());
+    let expected = match has_credential {
+        true => {
+            "`methods: [GET]` for `access: public`: requests without a token carry the `credential` of the gateway as well, \
+             so anyone writes with its rights"
+        }
+        false => "`methods: [GET]` for `access: public`, unless the server itself checks who writes",
+    };
+    reading.warning(&entry.place, &found, expected);
 }
 
 /// The place of a pattern would not say which server gets a request.
@@ -75,7 +116,9 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
             }
             let path = upstream.path_and_query.split('?').next().unwrap_or("/");
             let covers = |path: &str| {
-                pattern.covers(path, true) || (methods.write() && path != "/" && pattern.reaches(path, true))
+                // Rails and old Spring take a suffix for the wanted format: `/mcp.json` is `/mcp`.
+                let writes = || pattern.reaches(path, true) || pattern.covers_with_suffix(path);
+                pattern.covers(path, true) || (methods.write() && path != "/" && writes())
             };
             if readings(path).iter().any(|path| covers(path)) {
                 let found = format!("{}, which reaches {}", pattern.as_str(), shown(upstream, path));

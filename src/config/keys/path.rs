@@ -16,7 +16,7 @@ pub(in crate::config) const PATH_ACCESS: WordKey<PathAccess> = WordKey {
     words: &[("authenticated", PathAccess::Authenticated), ("public", PathAccess::Public)],
     default: PathAccess::Authenticated,
     about: "Who may use these paths: a client with a valid token that has the server's `scopes`, or every client without a \
-            token.",
+            token. Either way the server gets the `credential` of the gateway.",
 };
 
 /// Words of `methods`.
@@ -29,7 +29,8 @@ fn section() -> KeySection {
                 query, body, range and conditions, and with the credential and identity headers of MCP requests. Rules are \
                 about MCP and do not apply. A path that servers could read in more than one way is refused. Answers have \
                 `Content-Security-Policy: sandbox` and lose cookies, because users sign in on the same origin; a redirect \
-                must lead to a path that is listed here.",
+                must lead to a path that is listed here, so a redirect to a file store (a signed URL) is 502. Clients that \
+                register themselves may have no redirect URI at these paths.",
         one_of: &[],
         keys: vec![
             KeyRow::required(

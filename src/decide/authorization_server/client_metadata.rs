@@ -15,7 +15,6 @@ use crate::{
             client_id_document::{DocumentUrl, check_fetchable},
             error::{Code, OAuthError},
             people::read_scope,
-            redirect_scheme::RedirectSchemes,
             redirect_uri::RedirectUri,
             registration::{ApplicationType, ClientAuthMethod, RegistrationRequest, Terms},
             url::WebUrl,
@@ -168,7 +167,7 @@ impl Members {
             ));
         }
         let (redirect_uris, left_out) = match grants.code {
-            true => self.redirect_uris(terms.schemes)?,
+            true => self.redirect_uris(terms)?,
             false => (Vec::new(), None),
         };
         self.check_response_types()?;
@@ -186,7 +185,7 @@ impl Members {
     }
 
     /// The redirect URIs that can be used, and what is wrong with the first other one.
-    fn redirect_uris(&self, schemes: &RedirectSchemes) -> Result<(Vec<RedirectUri>, Option<&'static str>), Wrong> {
+    fn redirect_uris(&self, terms: Terms<'_>) -> Result<(Vec<RedirectUri>, Option<&'static str>), Wrong> {
         let no_list = || format!("redirect_uris is not a list of 1 to {REDIRECT_URIS_MAX} URLs");
         let list = match self.get("redirect_uris") {
             None => return Err(redirect("redirect_uris is missing")),
@@ -196,7 +195,7 @@ impl Members {
         let (mut uris, mut left_out): (Vec<RedirectUri>, _) = (Vec::with_capacity(list.len()), None);
         for value in list {
             let text = value.as_str().ok_or_else(|| redirect(no_list()))?;
-            match schemes.read(text) {
+            match terms.read(text) {
                 Ok(uri) if uris.contains(&uri) => {}
                 Ok(uri) => uris.push(uri),
                 Err(what) => left_out = left_out.or(Some(what)),

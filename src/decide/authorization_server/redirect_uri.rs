@@ -122,6 +122,15 @@ impl RedirectUri {
         }
     }
 
+    /// The path of a URL of the web, as written.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match kind(&self.text) {
+            Ok(Kind::Web(url)) => url.rest.split('?').next(),
+            Ok(Kind::Private(..)) | Err(_) => None,
+        }
+    }
+
     /// Whether it leads to a program on the user's machine, which another program can impersonate:
     /// a loopback host or a private-use scheme.
     #[must_use]

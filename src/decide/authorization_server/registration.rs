@@ -4,10 +4,15 @@ use crate::{
     base::names::Scope,
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
+        own_origins::OwnOrigins,
         redirect_scheme::RedirectSchemes,
         redirect_uri::RedirectUri,
     },
 };
+
+/// Why a redirect URI at the gateway's own origin is refused.
+pub const AT_THE_GATEWAY: &str =
+    "the URL is at the gateway's own address, where the client receives nothing; it must lead to the client";
 
 /// What clients may register.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +21,25 @@ pub struct Terms<'a> {
     pub schemes: &'a RedirectSchemes,
     /// Whether they may use `client_credentials`.
     pub may_act_alone: bool,
+    /// Where no redirect URI may lead; `None` if that is decided at each use.
+    pub own: Option<&'a OwnOrigins>,
 }
 
 impl Terms<'_> {
-    /// For documents: the configuration decides about schemes at each use.
-    pub const OF_DOCUMENTS: Self = Self { schemes: &RedirectSchemes::Any, may_act_alone: false };
+    /// For documents: the configuration decides about schemes and origins at each use.
+    pub const OF_DOCUMENTS: Self = Self { schemes: &RedirectSchemes::Any, may_act_alone: false, own: None };
+
+    /// Reads a redirect URI that a client wants to register.
+    ///
+    /// # Errors
+    /// What is wrong with it, for `error_description`.
+    pub fn read(&self, text: &str) -> Result<RedirectUri, &'static str> {
+        let uri = self.schemes.read(text)?;
+        match self.own.is_some_and(|own| own.have(&uri)) {
+            true => Err(AT_THE_GATEWAY),
+            false => Ok(uri),
+        }
+    }
 }
 
 /// A checked registration request (RFC 7591 §2). Defaults are filled in; unknown members, and a

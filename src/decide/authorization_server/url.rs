@@ -21,6 +21,8 @@ pub(super) struct WebUrl<'a> {
     pub(super) written_host: &'a str,
     /// Whether the host is an address, not a name.
     pub(super) is_address: bool,
+    /// The port, which the scheme gives if the URL has none.
+    pub(super) port: u16,
     /// Scheme, host and port as written.
     pub(super) origin: &'a str,
     /// Path and query as written.
@@ -57,7 +59,8 @@ impl<'a> WebUrl<'a> {
         };
         let is_address = check_host(&host)?;
         check_path(rest)?;
-        Ok(Self { https, host, written_host, is_address, origin, rest })
+        let port = port.unwrap_or(if https { 443 } else { 80 });
+        Ok(Self { https, host, written_host, is_address, port, origin, rest })
     }
 
     /// Whether the host is one of the three names of this machine that RFC 8252 §7.3 and native
@@ -66,15 +69,20 @@ impl<'a> WebUrl<'a> {
         matches!(&*self.host, "127.0.0.1" | "[::1]" | "localhost")
     }
 
-    /// Whether the host is this machine, by any of its names (RFC 6761 §6.3 for those below
-    /// `localhost`).
+    /// Whether the host is this machine, by any of its names.
     pub(super) fn is_loopback(&self) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        let address = bare.parse::<std::net::IpAddr>().map(|address| address.to_canonical());
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+        is_this_machine(&self.host)
     }
+}
+
+/// Whether a host in lower case is this machine, by any of its names (RFC 6761 §6.3 for those below
+/// `localhost`).
+pub(super) fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<std::net::IpAddr>().map(|address| address.to_canonical());
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 const NO_HOST: &str = "the URL has no host";

@@ -14,19 +14,20 @@ mod tests;
 ///
 /// If there are several, the HTTP library combines them, and clients use the first, the last, or
 /// the joined value. Several equal values become one (RFC 9110 §8.6). A transfer coding besides
-/// `chunked` would still be applied to the bytes, but clients would not learn of it. A 204 has no
-/// body, even if it has a length.
+/// `chunked` would still be applied to the bytes, but clients would not learn of it. A 204 and a
+/// 304 have no body, even if they have a length: that of a 304 is the length of another answer.
 ///
 /// Why a field has no single value, for the log and the answer.
 pub fn one_reading(status: StatusCode, headers: &mut HeaderMap) -> Result<(), &'static str> {
     // Usually each field comes once with one value, and this check is enough.
-    let is_usual = headers.len() == headers.keys_len() && status != StatusCode::NO_CONTENT;
+    let is_empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let is_usual = headers.len() == headers.keys_len() && !is_empty;
     if is_usual && headers.iter().all(|(name, value)| has_one_reading(name, value.as_bytes())) {
         return Ok(());
     }
     one_coding(headers)?;
     one_length(headers)?;
-    if status == StatusCode::NO_CONTENT {
+    if is_empty {
         headers.remove(CONTENT_LENGTH);
     }
     one_type(headers)

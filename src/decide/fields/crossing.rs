@@ -193,7 +193,7 @@ fn is_ours(name: &[u8]) -> bool {
 /// upstream would start a login or a session with the gateway (SPEC A-38, F-27, attack 148). The
 /// gateway decides about CORS. The other fields would bind browsers, for all servers at this
 /// host name, to another host, a policy or a reporting endpoint, or send them to a URL of the
-/// upstream. The last two make a proxy before the gateway serve its own files.
+/// upstream. The last make a proxy before the gateway serve its own files, or fetch a URL.
 fn speaks_for_origin(name: &[u8]) -> bool {
     matches!(
         name,
@@ -216,8 +216,10 @@ fn speaks_for_origin(name: &[u8]) -> bool {
             | b"content-location"
             | b"refresh"
             | b"x-accel-redirect"
-            | b"x-sendfile"
-    ) || name.starts_with(b"access-control-")
+            | b"x-lighttpd-send-file"
+            | b"x-lighttpd-send-tempfile"
+            | b"x-litespeed-location"
+    ) || [&b"access-control-"[..], b"x-sendfile", b"x-reproxy-"].iter().any(|start| name.starts_with(start))
 }
 
 fn is_identity(name: &HeaderName, identity: &[HeaderName]) -> bool {

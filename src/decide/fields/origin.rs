@@ -201,6 +201,18 @@ impl HostName {
         Some(Self { host: host.to_ascii_lowercase().into(), port })
     }
 
+    /// The host, as `hosts` has it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port; `None` for any.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// A request without a port has the default of its scheme, which a proxy in front may change.
     fn takes(&self, port: Option<u16>) -> bool {
         match (self.port, port) {

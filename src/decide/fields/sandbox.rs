@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
 
 use crate::decide::refusal::Refusal;
@@ -13,7 +13,7 @@ const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Fields with which a browser changes later requests to the whole origin.
-const FOR_ORIGIN: [&str; 8] = [
+const FOR_ORIGIN: [&str; 13] = [
     "service-worker-allowed",
     "use-as-dictionary",
     "speculation-rules",
@@ -22,7 +22,17 @@ const FOR_ORIGIN: [&str; 8] = [
     "set-login",
     "secure-session-registration",
     "sec-session-registration",
+    "idp-signin-status",
+    "shared-storage-write",
+    "observe-browsing-topics",
+    "attribution-reporting-register-source",
+    "attribution-reporting-register-trigger",
 ];
+
+/// Types whose parts have header fields of their own in some browsers, which then may not apply
+/// those of the answer to each part.
+const OF_PARTS: [&str; 2] = ["multipart/x-mixed-replace", "multipart/mixed"];
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Refuses the script of a service worker: it would stand between the browser and every page below
 /// its path. Browsers send `Service-Worker: script` with each request for such a script (Service
@@ -45,8 +55,17 @@ pub fn confine(headers: &mut HeaderMap) {
     for name in FOR_ORIGIN {
         headers.remove(name);
     }
+    if headers.get(CONTENT_TYPE).is_some_and(is_of_parts) {
+        headers.insert(CONTENT_TYPE, OCTETS);
+    }
     headers.append(CONTENT_SECURITY_POLICY, SANDBOX);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+}
+
+fn is_of_parts(media_type: &HeaderValue) -> bool {
+    let whole = String::from_utf8_lossy(media_type.as_bytes());
+    let essence = whole.split(';').next().unwrap_or_default().trim();
+    OF_PARTS.iter().any(|of| essence.eq_ignore_ascii_case(of))
 }
 
 #[cfg(test)]
@@ -80,5 +99,21 @@ mod tests {
         let policies: Vec<_> = headers.get_all(CONTENT_SECURITY_POLICY).iter().collect();
         assert_eq!(policies, ["sandbox allow-scripts allow-same-origin", "sandbox"]);
         assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
+
+    #[test]
+    fn people_b4_attack_266_parts_with_fields_of_their_own_are_no_pages() {
+        for (media_type, sent) in [
+            ("multipart/x-mixed-replace;boundary=x", "application/octet-stream"),
+            ("Multipart/X-Mixed-Replace", "application/octet-stream"),
+            ("multipart/mixed ; boundary=\"a\"", "application/octet-stream"),
+            ("multipart/byteranges; boundary=x", "multipart/byteranges; boundary=x"),
+            ("text/html", "text/html"),
+        ] {
+            let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+            headers.insert("idp-signin-status", HeaderValue::from_static("action=signin"));
+            confine(&mut headers);
+            assert_eq!((headers[CONTENT_TYPE].to_str().unwrap(), headers.len()), (sent, 3), "{media_type}");
+        }
     }
 }

@@ -88,6 +88,14 @@ impl PathPattern {
         overlap(&own, &path) || overlap(&own, &below)
     }
 
+    /// Whether `path` with a suffix, such as `.json`, matches. Case is ignored.
+    #[must_use]
+    pub fn covers_with_suffix(&self, path: &str) -> bool {
+        let mut path = literal(path.trim_end_matches('/'), true);
+        path.extend([PathStep::Byte(b'.'), PathStep::Run]);
+        overlap(&steps(self.as_str(), true), &path)
+    }
+
     /// Whether `path`, with or without a slash at its end, matches. If `folded`, case is ignored.
     #[must_use]
     pub fn covers(&self, path: &str, folded: bool) -> bool {

@@ -3,11 +3,9 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
-/// Fields that tell one cache what `Cache-Control` does not.
-const FOR_CACHES: [HeaderName; 6] = [
-    HeaderName::from_static("cdn-cache-control"),
-    HeaderName::from_static("cloudflare-cdn-cache-control"),
-    HeaderName::from_static("vercel-cdn-cache-control"),
+/// Fields that tell one cache what `Cache-Control` does not, besides those that end with its name
+/// (RFC 9213).
+const FOR_CACHES: [HeaderName; 3] = [
     HeaderName::from_static("surrogate-control"),
     HeaderName::from_static("edge-control"),
     HeaderName::from_static("x-accel-expires"),
@@ -17,6 +15,10 @@ const FOR_CACHES: [HeaderName; 6] = [
 /// says about the client's own cache stays.
 pub fn keep_out(headers: &mut HeaderMap) {
     for name in &FOR_CACHES {
+        headers.remove(name);
+    }
+    let of_one_cache = |name: &&HeaderName| name.as_str().ends_with("-cache-control");
+    while let Some(name) = headers.keys().find(of_one_cache).cloned() {
         headers.remove(name);
     }
     let lines: Vec<&str> = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok()).collect();
@@ -51,7 +53,10 @@ mod tests {
             (&[", ,"], "private"),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=9"));
+            for name in ["cdn-cache-control", "netlify-cdn-cache-control", "x-litespeed-cache-control", "edge-control"]
+            {
+                headers.insert(name, HeaderValue::from_static("public, max-age=9"));
+            }
             for line in lines {
                 headers.append(CACHE_CONTROL, HeaderValue::from_static(line));
             }

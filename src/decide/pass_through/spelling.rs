@@ -103,6 +103,10 @@ fn check_segment(segment: &str) -> Result<(), &'static str> {
     {
         return Err("a dot segment");
     }
+    // nginx joins what follows `location /files/img` and a folder: `/files/img..` is above it.
+    if segment.ends_with("..") {
+        return Err("a segment that ends with dots");
+    }
     // Joining a folder and `c:/x` gives `c:/x` on Windows.
     let mut start = segment.chars();
     let is_drive = start.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && start.next() == Some(':');
@@ -136,6 +140,12 @@ mod tests {
             ("/files/%e2%80%a4%e2%80%a4/mcp", "a dot segment"),
             ("/files/%e2%80%a5/mcp", "a dot segment"),
             ("/files/%ef%bc%8e%ef%bc%8e/mcp", "a dot segment"),
+            ("/files/img../secret.txt", "a segment that ends with dots"),
+            ("/files/img..", "a segment that ends with dots"),
+            ("/files/img%2e%2e/secret.txt", "a segment that ends with dots"),
+            ("/files/img.%2e/secret.txt", "a segment that ends with dots"),
+            ("/files/img%e2%80%a5/secret.txt", "a segment that ends with dots"),
+            ("/files/img.../secret.txt", "a segment that ends with dots"),
             ("/files/..%2fmcp", "an encoded slash"),
             ("/files/a%2fb/..%2f", "an encoded slash"),
             ("/files//mcp", "an empty segment"),
@@ -186,6 +196,7 @@ mod tests {
             ("/", &[]),
             ("/files/.hidden", &[]),
             ("/files/a..b", &[]),
+            ("/files/a./b.", &[]),
             ("/files/..a", &[]),
             ("/files/c++", &[]),
             ("/files/ab:c@d,e=f!(g)'*", &[]),

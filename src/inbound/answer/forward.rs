@@ -305,7 +305,7 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'stat
 }
 
 /// Refuses an answer, and logs why.
-pub(in crate::inbound) fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
+fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     Refusal::UpstreamAnswer(what)
 }

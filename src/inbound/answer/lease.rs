@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
+use http::Method;
 use tokio::time::sleep;
 
 use crate::{
     base::clock::{Clock, Now},
     decide::{
         mcp::{answer::lists::Lists, request::target::Target},
+        pass_through::{PassedPath, PathAccess},
         policy::evaluate::evaluate,
         token::caller::Caller,
     },
@@ -53,30 +55,66 @@ impl Lease {
         target: &Target,
         lists: Option<Lists>,
     ) -> Self {
-        // The token may have expired while its key was fetched, or before the upstream answered.
-        let expired = until(Arc::clone(&gateway.clock), caller.expires().saturating_add(server.skew(&caller)));
-        let mut reloads = gateway.reloads();
-        let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
-        // A reload may have come between the decision and the upstream's answer.
-        reloads.mark_changed();
-        let before = Arc::clone(server);
-        let gateway = Arc::downgrade(gateway);
         // A copy: the stream may stay open for days, and must not keep the bytes of a long request.
         let target = target.detached();
+        let may_stay = {
+            let (before, caller, target) = (Arc::clone(server), Arc::clone(&caller), target.clone());
+            move |_: &Snapshot, server: &Arc<Server>, now: Now| {
+                shows_the_same(&before, server, lists) && may_still(server, &before, &caller, &target, now)
+            }
+        };
+        Self::of_caller(gateway, server, caller, target, may_stay)
+    }
+
+    /// The lease of an event stream of a path beside the MCP endpoint, while the path passes
+    /// through to this server for `method`: to `caller`, or without a caller to every client.
+    pub(in crate::inbound) fn of_path(
+        gateway: &Arc<Gateway>,
+        server: &Arc<Server>,
+        caller: Option<Arc<Caller>>,
+        (path, method): (&PassedPath, Method),
+    ) -> Self {
+        let name = path.name();
+        let leads_on = {
+            let (name, is_verified) = (name.clone(), caller.is_some());
+            move |snapshot: &Snapshot, now: &Arc<Server>, _: Now| {
+                let found = snapshot
+                    .paths
+                    .find(&name)
+                    .filter(|found| snapshot.servers.get(found.server).is_some_and(|server| Arc::ptr_eq(server, now)));
+                let access = found.and_then(|found| found.access(&name, &method).ok());
+                access.is_some_and(|access| is_verified || access == PathAccess::Public)
+            }
+        };
+        let Some(caller) = caller else {
+            let taken_away = until_taken_away(gateway, server, leads_on);
+            return Self(Arc::new(Mutex::new(Some(Box::pin(taken_away)))));
+        };
+        let target = Target::Path(name);
+        let may_stay = {
+            let (before, caller, target) = (Arc::clone(server), Arc::clone(&caller), target.clone());
+            move |snapshot: &Snapshot, server: &Arc<Server>, now: Now| {
+                may_still(server, &before, &caller, &target, now) && leads_on(snapshot, server, now)
+            }
+        };
+        Self::of_caller(gateway, server, caller, target, may_stay)
+    }
+
+    /// The lease of `caller` that a reload ends unless `may_stay`.
+    fn of_caller(
+        gateway: &Arc<Gateway>,
+        server: &Arc<Server>,
+        caller: Arc<Caller>,
+        target: Target,
+        may_stay: impl Fn(&Snapshot, &Arc<Server>, Now) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        // The token may have expired while its key was fetched, or before the upstream answered.
+        let expired = until(Arc::clone(&gateway.clock), caller.expires().saturating_add(server.skew(&caller)));
+        let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
+        let taken_away = until_taken_away(gateway, server, may_stay);
+        let before = Arc::clone(server);
+        let gateway = Arc::downgrade(gateway);
         Self(Arc::new(Mutex::new(Some(Box::pin(async move {
-            let taken_away = async {
-                while reloads.changed().await.is_ok() {
-                    let Some(gateway) = gateway.upgrade() else { return };
-                    let snapshot = gateway.snapshot.load();
-                    let Some(server) = snapshot.successor(&before) else { return };
-                    if !shows_the_same(&before, server, lists)
-                        || !may_still(server, &before, &caller, &target, gateway.clock.now())
-                        || !leads_on(&snapshot, server, &target)
-                    {
-                        return;
-                    }
-                }
-            };
             let revoked = async {
                 match &local {
                     Some(local) => local.until_withdrawn(&caller).await,
@@ -120,6 +158,28 @@ impl WeakLease {
     }
 }
 
+/// Waits for a reload after which the server of `before` is gone, or the stream may not stay.
+fn until_taken_away(
+    gateway: &Arc<Gateway>,
+    before: &Arc<Server>,
+    may_stay: impl Fn(&Snapshot, &Arc<Server>, Now) -> bool + Send + Sync + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut reloads = gateway.reloads();
+    // A reload may have come between the decision and the upstream's answer.
+    reloads.mark_changed();
+    let (gateway, before) = (Arc::downgrade(gateway), Arc::clone(before));
+    async move {
+        while reloads.changed().await.is_ok() {
+            let Some(gateway) = gateway.upgrade() else { return };
+            let snapshot = gateway.snapshot.load();
+            let Some(server) = snapshot.successor(&before) else { return };
+            if !may_stay(&snapshot, server, gateway.clock.now()) {
+                return;
+            }
+        }
+    }
+}
+
 /// Waits until `end`, a time since 1970.
 async fn until(clock: Arc<dyn Clock>, end: Duration) {
     let start = clock.now().wall;
@@ -160,13 +220,6 @@ fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
 fn may_still(server: &Server, before: &Server, caller: &Arc<Caller>, target: &Target, now: Now) -> bool {
     let caller = server.still_trusts(before, caller, now);
     caller.is_some_and(|caller| evaluate(&server.policy, &caller, target).is_ok())
-}
-
-/// Whether a path beside the MCP endpoint still passes through to `server`.
-fn leads_on(snapshot: &Snapshot, server: &Arc<Server>, target: &Target) -> bool {
-    let Target::Path(path) = target else { return true };
-    let found = snapshot.paths.find(path).and_then(|found| snapshot.servers.get(found.server));
-    found.is_some_and(|found| Arc::ptr_eq(found, server))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Response, header::CACHE_CONTROL};
+use http::{HeaderValue, Method, Response, Version, header::CACHE_CONTROL};
 
 use crate::{
     decide::mcp::answer::{event_stream, lists::Lists},
@@ -34,6 +34,8 @@ pub(in crate::inbound) fn relay(
     let watch = AnswerWatch::of(gateway, server, &outgoing, &head.headers, is_stream);
     outgoing.place.answered(is_stream);
     record.upstream(UpstreamOutcome::of_status(head.status));
+    // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
+    head.version = Version::HTTP_11;
     if is_stream {
         record.streams(head.status);
         event_stream::announce(&mut head.headers);

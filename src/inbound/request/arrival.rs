@@ -136,6 +136,12 @@ impl Busy {
         Err(Refusal::OverloadedDescriptors)
     }
 
+    /// Another guard for the same connection, which may be closed to make room.
+    pub(in crate::inbound) fn another(&self) -> Self {
+        self.load.activity.begin();
+        Self { load: Arc::clone(&self.load), is_safe: false }
+    }
+
     /// From now on the connection may be closed to make room: the rest of this request matters less
     /// than the client that waits for a seat.
     pub(in crate::inbound) fn expose(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use tokio::task::AbortHandle;
@@ -12,26 +12,50 @@ use crate::base::limits::connections::REFUSED_UPLOADS_MAX;
 /// The drains of one connection: one on HTTP/1.1, and several on HTTP/2.
 #[derive(Default)]
 pub(in crate::inbound) struct UploadDrain {
-    tasks: Mutex<VecDeque<AbortHandle>>,
+    tasks: Arc<DrainTasks>,
 }
+
+/// The drains of a connection that may have ended.
+pub(in crate::inbound) struct WeakDrain(Weak<DrainTasks>);
+
+type DrainTasks = Mutex<VecDeque<AbortHandle>>;
 
 impl UploadDrain {
     /// Keeps the handle of a new task. If there are too many, the oldest one is stopped.
     pub(in crate::inbound) fn keep(&self, task: AbortHandle) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.retain(|task| !task.is_finished());
-        if tasks.len() >= REFUSED_UPLOADS_MAX
-            && let Some(oldest) = tasks.pop_front()
-        {
-            oldest.abort();
-        }
-        tasks.push_back(task);
+        keep(&self.tasks, task);
     }
+
+    /// The drains for an upload that may outlive the connection.
+    pub(in crate::inbound) fn weak(&self) -> WeakDrain {
+        WeakDrain(Arc::downgrade(&self.tasks))
+    }
+}
+
+impl WeakDrain {
+    /// As [`UploadDrain::keep`]. If the connection has ended, the new task is stopped.
+    pub(in crate::inbound) fn keep(&self, task: AbortHandle) {
+        match self.0.upgrade() {
+            Some(tasks) => keep(&tasks, task),
+            None => task.abort(),
+        }
+    }
+}
+
+fn keep(tasks: &DrainTasks, task: AbortHandle) {
+    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+    tasks.retain(|task| !task.is_finished());
+    if tasks.len() >= REFUSED_UPLOADS_MAX
+        && let Some(oldest) = tasks.pop_front()
+    {
+        oldest.abort();
+    }
+    tasks.push_back(task);
 }
 
 impl Drop for UploadDrain {
     fn drop(&mut self) {
-        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
     }

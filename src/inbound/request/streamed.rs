@@ -3,8 +3,9 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,28 +16,119 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    base::limits::connections::BODY_IDLE_TIMEOUT,
+    base::limits::connections::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, STREAMED_BYTES_PER_SECOND_MIN},
     decide::refusal::{BodyLimit, Refusal},
-    inbound::request::body::{is_cut_off, why_broken},
+    inbound::request::{
+        arrival::Busy,
+        body::{is_cut_off, why_broken},
+        drain::WeakDrain,
+        upload,
+    },
     outbound::upstream::{SenderFault, SentBody},
 };
 
-/// Why the client's body ended early; empty if it did not.
-pub(in crate::inbound) type BodyEnd = Arc<OnceLock<Refusal>>;
+/// How the upload of a client ended, and what is left of it.
+#[derive(Clone, Default)]
+pub(in crate::inbound) struct ClientUpload(Arc<UploadState>);
+
+#[derive(Default)]
+struct UploadState {
+    /// Why it ended early.
+    end: OnceLock<Refusal>,
+    rest: Mutex<Rest>,
+}
+
+/// What becomes of a body that is dropped before its end.
+enum Rest {
+    /// It is kept for a refusal.
+    Kept(Option<UnreadBody>),
+    /// The request was answered: it is drained.
+    Drained { drain: WeakDrain, bytes_max: u64, busy: Busy },
+    /// It is whole, or being drained.
+    Settled,
+}
+
+/// The rest of a body.
+pub(in crate::inbound) struct UnreadBody {
+    /// The body.
+    pub(in crate::inbound) incoming: Incoming,
+    /// Whether it was read: a client that waits for `100 Continue` has got it.
+    pub(in crate::inbound) was_read: bool,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self::Kept(None)
+    }
+}
+
+impl ClientUpload {
+    /// Why it ended early; `None` if it did not.
+    pub(in crate::inbound) fn refusal(&self) -> Option<&Refusal> {
+        self.0.end.get()
+    }
+
+    /// What was not sent to the upstream, after the request failed.
+    pub(in crate::inbound) fn take_back(&self) -> Option<UnreadBody> {
+        match &mut *self.rest() {
+            Rest::Kept(unread) => unread.take(),
+            Rest::Drained { .. } | Rest::Settled => None,
+        }
+    }
+
+    /// The request was answered. If the upstream reads no more of the upload, the rest is drained,
+    /// so that the client can read the answer.
+    pub(in crate::inbound) fn answered(&self, drain: WeakDrain, bytes_max: u64, busy: &Busy) {
+        let rest = &mut *self.rest();
+        *rest = match std::mem::replace(rest, Rest::Settled) {
+            Rest::Kept(Some(UnreadBody { incoming, .. })) => {
+                upload::drain_rest(&drain, incoming, bytes_max, busy.another());
+                Rest::Settled
+            }
+            Rest::Kept(None) if Arc::strong_count(&self.0) > 1 => {
+                Rest::Drained { drain, bytes_max, busy: busy.another() }
+            }
+            other => other,
+        };
+    }
+
+    fn rest(&self) -> std::sync::MutexGuard<'_, Rest> {
+        self.0.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body is dropped before its end.
+    fn stops(&self, unread: UnreadBody) {
+        let rest = &mut *self.rest();
+        *rest = match std::mem::replace(rest, Rest::Settled) {
+            Rest::Kept(_) => Rest::Kept(Some(unread)),
+            Rest::Drained { drain, bytes_max, busy } => {
+                upload::drain_rest(&drain, unread.incoming, bytes_max, busy);
+                Rest::Settled
+            }
+            Rest::Settled => Rest::Settled,
+        };
+    }
+}
 
 /// The body of a client that is relayed piece by piece.
 struct ClientBody {
-    incoming: Incoming,
+    /// `None` once it is whole or broken.
+    incoming: Option<Incoming>,
     version: Version,
     limit: BodyLimit,
     /// How many more bytes may come.
     left: u64,
-    /// The time for the next piece.
+    /// How much longer the client may be waited for.
+    patience: Duration,
+    /// Since when the client is waited for.
+    waiting: Option<Instant>,
+    /// The end of this wait.
     silent: Pin<Box<Sleep>>,
-    end: BodyEnd,
+    was_read: bool,
+    upload: ClientUpload,
 }
 
-/// Ends a request whose body broke off; the [`BodyEnd`] says why.
+/// Ends a request whose body broke off; the [`ClientUpload`] says why.
 #[derive(Debug)]
 struct BrokenOff;
 
@@ -48,38 +140,63 @@ impl fmt::Display for BrokenOff {
 
 impl std::error::Error for BrokenOff {}
 
-/// `incoming` as the body of a request to the upstream, of at most `bytes_max` bytes.
+/// `body` as the body of a request to the upstream, of at most `bytes_max` bytes. It stays where it
+/// is if it is refused.
 ///
 /// # Errors
 /// [`Refusal::BodyTooLarge`] if it announces more.
 pub(in crate::inbound) fn streamed(
-    incoming: Incoming,
+    body: &mut Option<Incoming>,
     version: Version,
     bytes_max: u64,
-) -> Result<(SentBody, BodyEnd), Refusal> {
-    let end = BodyEnd::default();
-    if incoming.is_end_stream() {
-        return Ok((SentBody::Whole(Bytes::new()), end));
-    }
-    if incoming.size_hint().lower() > bytes_max {
+    upload: &ClientUpload,
+) -> Result<SentBody, Refusal> {
+    if body.as_ref().is_some_and(|incoming| incoming.size_hint().lower() > bytes_max) {
         return Err(Refusal::BodyTooLarge(BodyLimit::OfServer(bytes_max)));
     }
-    let silent = Box::pin(sleep(BODY_IDLE_TIMEOUT));
+    let Some(incoming) = body.take().filter(|incoming| !incoming.is_end_stream()) else {
+        return Ok(SentBody::Whole(Bytes::new()));
+    };
     let body = ClientBody {
-        incoming,
+        incoming: Some(incoming),
         version,
         limit: BodyLimit::OfServer(bytes_max),
         left: bytes_max,
-        silent,
-        end: Arc::clone(&end),
+        patience: BODY_TOTAL_TIMEOUT,
+        waiting: None,
+        silent: Box::pin(sleep(BODY_IDLE_TIMEOUT)),
+        was_read: false,
+        upload: upload.clone(),
     };
-    Ok((SentBody::Streamed(body.boxed_unsync()), end))
+    Ok(SentBody::streamed(body.boxed_unsync()))
 }
 
 impl ClientBody {
-    fn ends(&self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, SenderFault>>> {
-        let _ = self.end.set(refusal);
+    /// Ends the request. Only a body that is too large has a rest that may be drained.
+    fn ends(&mut self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, SenderFault>>> {
+        if !matches!(refusal, Refusal::BodyTooLarge(_)) {
+            self.incoming = None;
+        }
+        let _ = self.upload.0.end.set(refusal);
         Poll::Ready(Some(Err(BrokenOff.into())))
+    }
+
+    /// Whether the client was waited for too long. The time in which the upstream takes nothing
+    /// does not count.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.waiting.is_none() {
+            let now = Instant::now();
+            self.waiting = Some(now);
+            self.silent.as_mut().reset(now + BODY_IDLE_TIMEOUT.min(self.patience));
+        }
+        self.silent.as_mut().poll(cx).is_ready()
+    }
+
+    /// Counts a piece of so many bytes, and what it cost.
+    fn came(&mut self, bytes: u64) {
+        let waited = self.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let earned = Duration::from_millis(bytes.saturating_mul(1000) / STREAMED_BYTES_PER_SECOND_MIN);
+        self.patience = self.patience.saturating_add(earned).saturating_sub(waited);
     }
 }
 
@@ -89,22 +206,29 @@ impl Body for ClientBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SenderFault>>> {
         loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Pending if self.silent.as_mut().poll(cx).is_ready() => return self.ends(Refusal::BodyTimeout),
+            self.was_read = true;
+            let version = self.version;
+            let Some(incoming) = self.incoming.as_mut() else { return Poll::Ready(None) };
+            let frame = Pin::new(&mut *incoming).poll_frame(cx);
+            let is_cut_off = matches!(frame, Poll::Ready(None)) && is_cut_off(incoming, version);
+            match frame {
+                Poll::Pending if self.is_silent(cx) => return self.ends(Refusal::BodyTimeout),
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) if is_cut_off(&self.incoming, self.version) => {
-                    return self.ends(Refusal::BodyAborted);
+                Poll::Ready(None) if is_cut_off => return self.ends(Refusal::BodyAborted),
+                Poll::Ready(None) => {
+                    self.incoming = None;
+                    return Poll::Ready(None);
                 }
-                Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(cause))) => return self.ends(why_broken(&cause)),
                 // Trailers are dropped (SPEC F-14).
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(piece) = frame.into_data() else { continue };
                     let Some(left) = self.left.checked_sub(piece.len() as u64) else {
-                        return self.ends(Refusal::BodyTooLarge(self.limit));
+                        let limit = self.limit;
+                        return self.ends(Refusal::BodyTooLarge(limit));
                     };
                     self.left = left;
-                    self.silent.as_mut().reset(Instant::now() + BODY_IDLE_TIMEOUT);
+                    self.came(piece.len() as u64);
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
             }
@@ -112,10 +236,18 @@ impl Body for ClientBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        if let Some(incoming) = self.incoming.take().filter(|incoming| !incoming.is_end_stream()) {
+            self.upload.stops(UnreadBody { incoming, was_read: self.was_read });
+        }
     }
 }

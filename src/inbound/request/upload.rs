@@ -11,7 +11,10 @@ use http::{
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     base::limits::{
@@ -20,12 +23,16 @@ use crate::{
         },
         messages::IGNORED_BODY_BYTES_MAX,
     },
-    inbound::request::{arrival::Busy, body, drain::UploadDrain},
+    inbound::request::{
+        arrival::Busy,
+        body,
+        drain::{UploadDrain, WeakDrain},
+    },
 };
 
 /// Who sends a body that is not needed.
 pub(in crate::inbound) enum Uploader {
-    /// A verified caller.
+    /// A verified caller, or a client whose request was permitted.
     Caller {
         /// `limits.request_body` of the server.
         body_bytes: u64,
@@ -42,6 +49,13 @@ struct DrainBounds {
     bytes_max: u64,
     /// The time between two pieces.
     idle: Duration,
+}
+
+impl DrainBounds {
+    /// Those of an upload that was permitted, to a server with this `limits.request_body`.
+    fn permitted(body_bytes: u64) -> Self {
+        Self { bytes_max: body_bytes.saturating_mul(REFUSED_UPLOAD_TIMES), idle: REFUSED_UPLOAD_TIMEOUT }
+    }
 }
 
 /// Lets a client read why its request was refused, even if it sends the whole body first. The
@@ -65,8 +79,7 @@ pub(in crate::inbound) async fn discard(
         Uploader::Caller { body_bytes, mut busy } => {
             // A connection that only drains may be closed to make room.
             busy.expose();
-            let bytes_max = body_bytes.saturating_mul(REFUSED_UPLOAD_TIMES);
-            (DrainBounds { bytes_max, idle: REFUSED_UPLOAD_TIMEOUT }, Some(busy))
+            (DrainBounds::permitted(body_bytes), Some(busy))
         }
         Uploader::Unverified => {
             (DrainBounds { bytes_max: REFUSED_UNVERIFIED_BYTES_MAX, idle: REFUSED_BODY_TIMEOUT }, None)
@@ -98,6 +111,23 @@ pub(in crate::inbound) async fn discard(
         drop(busy);
     });
     drain.keep(task.abort_handle());
+}
+
+/// Drains the rest of an upload whose request was answered before its end, in the same way: `busy`
+/// marks the connection.
+pub(in crate::inbound) fn drain_rest(drain: &WeakDrain, incoming: Incoming, body_bytes: u64, busy: Busy) {
+    // When the process ends, the rest may be dropped.
+    if let Ok(runtime) = Handle::try_current() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "`drain` ends it with the connection, and its deadline ends it at last"
+        )]
+        let task = runtime.spawn(async move {
+            read_and_discard(incoming, DrainBounds::permitted(body_bytes)).await;
+            drop(busy);
+        });
+        drain.keep(task.abort_handle());
+    }
 }
 
 /// Reads a small body to its end. Returns false if it is larger, or does not come soon.

@@ -5,6 +5,7 @@ use std::{
     fmt::Display,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,6 +14,7 @@ use http::{HeaderMap, Method, uri::PathAndQuery};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
+use super::upload_clock::UploadClock;
 use crate::outbound::{
     dial::{DialFaultKind, is_own_refused},
     fault::{Fault, FaultKind},
@@ -25,8 +27,35 @@ pub type SenderFault = Box<dyn Error + Send + Sync>;
 pub enum SentBody {
     /// All of it; it can be sent again.
     Whole(Bytes),
-    /// Sent as it comes, once. An error ends the request.
-    Streamed(UnsyncBoxBody<Bytes, SenderFault>),
+    /// Sent as it comes, once.
+    Streamed(StreamedBody),
+}
+
+/// A body that is sent as it comes. An error ends the request.
+pub struct StreamedBody {
+    body: UnsyncBoxBody<Bytes, SenderFault>,
+    clock: Arc<UploadClock>,
+}
+
+impl SentBody {
+    /// A body that is sent as it comes.
+    pub fn streamed(body: UnsyncBoxBody<Bytes, SenderFault>) -> Self {
+        Self::Streamed(StreamedBody { body, clock: Arc::new(UploadClock::new()) })
+    }
+
+    /// The clock of a streamed body.
+    pub(super) fn clock(&self) -> Option<Arc<UploadClock>> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Streamed(streamed) => Some(Arc::clone(&streamed.clock)),
+        }
+    }
+}
+
+impl Drop for StreamedBody {
+    fn drop(&mut self) {
+        self.clock.moves();
+    }
 }
 
 /// A request to an upstream.
@@ -71,21 +100,28 @@ impl Body for SentBody {
         match &mut *self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
-            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+            Self::Streamed(StreamedBody { body, clock }) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                match frame.is_pending() {
+                    true => clock.waits(),
+                    false => clock.moves(),
+                }
+                frame
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Streamed(body) => body.is_end_stream(),
+            Self::Streamed(streamed) => streamed.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Streamed(body) => body.size_hint(),
+            Self::Streamed(streamed) => streamed.body.size_hint(),
         }
     }
 }

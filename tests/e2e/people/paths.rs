@@ -4,12 +4,20 @@ mod covered;
 mod documents;
 mod escape;
 mod passed;
+mod redirect_uris;
+mod refused_uploads;
 mod streamed;
+mod versions;
 
 use crate::e2e::world::{Plan, Seen, Step, plan::STANDARD, server};
 
 /// The standard server with paths of every kind.
 fn plan() -> Plan {
+    Plan::standard().servers(&servers())
+}
+
+/// The standard server with paths of every kind.
+fn servers() -> String {
     let paths = "
     paths:
       - {path: /icon.png, access: public, methods: [GET]}
@@ -18,7 +26,7 @@ fn plan() -> Plan {
       - {path: \"/files/**\", methods: [POST, PUT, DELETE]}
     scopes: [\"mcp:connect\"]";
     let (from, to) = ("connect_timeout: 2s}", "connect_timeout: 2s, aliases: [\"http://mcp.internal:8000\"]}");
-    Plan::standard().servers(&STANDARD.replace(from, to).replace("\n    scopes: [\"mcp:connect\"]", paths))
+    STANDARD.replace(from, to).replace("\n    scopes: [\"mcp:connect\"]", paths)
 }
 
 /// What the upstream answers to each request: its target, as text.

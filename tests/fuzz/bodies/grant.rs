@@ -12,6 +12,7 @@ use portcullis::{
         client_metadata::read_document,
         error::OAuthError,
         form::{Form, encode},
+        own_origins::OwnOrigins,
         people::read_scope,
         private_scheme::check_scheme,
         redirect_scheme::RedirectSchemes,
@@ -147,15 +148,16 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(!matches!(client.auth, ClientAuth::Secret(_)) && !client.grants.credentials);
     }
     // With `client_credentials` there is a credential, and a redirect URI where there are users.
-    let open = Terms { schemes: &RedirectSchemes::Any, may_act_alone: true };
+    let open = Terms { schemes: &RedirectSchemes::Any, may_act_alone: true, own: None };
     if let Ok(read) = RegistrationRequest::read(input, open) {
         assert_eq!(read.grants.code, !read.redirect_uris.is_empty());
         assert!(read.grants.code || read.grants.credentials);
         assert!(!read.grants.credentials || read.method != ClientAuthMethod::None);
         assert!(!read.grants.refresh || read.grants.code);
     }
-    let read = match RegistrationRequest::read(input, Terms { schemes: &RedirectSchemes::Known, may_act_alone: false })
-    {
+    let own = OwnOrigins::new(("gw.example", 443), &[], []);
+    let terms = Terms { schemes: &RedirectSchemes::Known, may_act_alone: false, own: Some(&own) };
+    let read = match RegistrationRequest::read(input, terms) {
         Ok(read) => read,
         Err(error) => {
             is_sayable(&error);
@@ -169,7 +171,7 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
     };
     assert!((1..=REDIRECT_URIS_MAX).contains(&theirs.len()));
     let is_kept = |uri: &str| read.redirect_uris.iter().any(|ours| ours.as_str() == uri);
-    assert!(theirs.iter().all(|uri| is_kept(uri) == RedirectSchemes::Known.read(uri).is_ok()));
+    assert!(theirs.iter().all(|uri| is_kept(uri) == terms.read(uri).is_ok()));
     assert_eq!(read.left_out.is_some(), theirs.iter().any(|uri| !is_kept(uri)));
     assert!(!read.redirect_uris.is_empty());
     assert!(read.redirect_uris.iter().all(|ours| theirs.contains(&ours.as_str())));

@@ -24,7 +24,7 @@ mod odd;
 
 const URL: &str = "https://app.example/client.json";
 /// Without `client_credentials`.
-const TERMS: Terms<'_> = Terms { schemes: &RedirectSchemes::Known, may_act_alone: false };
+const TERMS: Terms<'_> = Terms { schemes: &RedirectSchemes::Known, may_act_alone: false, own: None };
 const CALLBACK: &str = "https://app.example/cb";
 
 fn key_set() -> Value {

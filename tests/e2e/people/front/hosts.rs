@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::e2e::world::{Ask, Plan, Want, World, call, command::portcullis, row};
+use crate::e2e::world::{Ask, Plan, Want, World, call, command::portcullis, plan::STANDARD, row};
 
 const HOSTS: &str = "hosts: [mcp.internal, \"10.0.0.5:8443\"]";
 
@@ -134,6 +134,23 @@ async fn people_b2_a_path_in_use_cannot_be_for_probes() {
     ] {
         let ended = Plan::standard().listener(&format!("health: {path}")).try_start().await.err().expect(path);
         assert!(ended.code == Some(2) && ended.output.contains(expected), "{path}: {}", ended.output);
+    }
+    // A document and a path of a server are in use as well.
+    let paths = |pattern: &str| {
+        STANDARD.replace(
+            "\n    scopes: [\"mcp:connect\"]",
+            &format!("\n    scopes: [\"mcp:connect\"]\n    paths: [{{path: \"{pattern}\"}}]"),
+        )
+    };
+    let document = Plan::standard().top("documents: {/healthz: {text: ok}}");
+    for (what, plan, expected) in [
+        ("a document", document, "\"/healthz\", which is one of `documents`"),
+        ("a path", Plan::standard().servers(&paths("/healthz")), "which /healthz matches (servers.main.paths[0].path)"),
+        ("a pattern", Plan::standard().servers(&paths("/*z")), "which /*z matches"),
+    ] {
+        let ended = plan.listener("health: /healthz").try_start().await.err().expect(what);
+        assert!(ended.code == Some(2) && ended.output.contains(expected), "{what}: {}", ended.output);
+        assert!(ended.output.contains("listen[0].health"), "{what}: {}", ended.output);
     }
     for (hosts, expected) in [
         ("[\"https://a.example\"]", "hosts[0]: found \"https://a.example\"; expected a host name or an address"),

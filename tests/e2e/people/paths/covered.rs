@@ -36,6 +36,10 @@ async fn people_b4_attack_268_a_pattern_reaches_no_mcp_endpoint_of_an_upstream()
     }
     // Some servers answer at every path below their endpoint.
     refused(&one("{path: \"/inner/mcp/files/**\", methods: [POST]}"), "would be judged by no rule").await;
+    // Others take a suffix for the wanted format.
+    for path in ["/inner/*.json", "/inner/mcp.xml", "/INNER/m*.json"] {
+        refused(&one(&format!("{{path: \"{path}\", methods: [GET, POST]}}")), "would be judged by no rule").await;
+    }
     // Another server's endpoint at the same upstream.
     let two = format!(
         "{}  other: {{path: /b/mcp, upstream: {{url: \"@UPSTREAM@/second\"}}, access: authenticated}}\n",
@@ -64,4 +68,18 @@ async fn people_b4_attack_265_patterns_of_two_servers_do_not_overlap() {
     refused(&two, "paths of one server alone").await;
     refused(&one("{path: \"/files/private/**\"}, {path: \"/files/**\", access: public}"), "the public paths first")
         .await;
+}
+
+#[tokio::test]
+async fn people_b4_writes_of_anyone_with_the_gateways_credential_are_a_warning() {
+    let open = one("{path: \"/in/**\", access: public, methods: [POST]}");
+    let credential = "access: authenticated\n    credential: {header: {name: x-api-key, value: env:KEY}}";
+    for (servers, says) in [
+        (open.clone(), "unless the server itself checks who writes"),
+        (open.replace("access: authenticated\n", &format!("{credential}\n")), "so anyone writes with its rights"),
+    ] {
+        let world = Plan::standard().servers(&servers).environment("KEY", "hunter2-hunter2").start().await;
+        world.gateway.line(|line| line.contains("/in/** open to anyone for POST") && line.contains(says)).await;
+        world.close().await;
+    }
 }

@@ -111,7 +111,8 @@ async fn people_b4_attack_264_a_redirect_stays_within_the_paths() {
             None => assert_eq!((reply.status, reply.header("location")), (502, None), "{to}"),
         }
     }
-    world.gateway.line(|line| line.contains("it redirects to a place that is not in the `paths`")).await;
+    let line = world.gateway.line(|line| line.contains("it redirects to a place that is not in the `paths`")).await;
+    assert!(line.contains("at /files/a: ") && line.contains("or its host to `upstream.aliases`"), "{line}");
     assert!(world.gateway.output().contains("https://evil.example/files/b"));
     assert!(!world.gateway.output().contains("sig=secret"));
     world.close().await;

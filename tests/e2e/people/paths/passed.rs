@@ -130,6 +130,9 @@ async fn people_b4_attack_266_an_answer_cannot_speak_for_the_origin() {
             ("Use-As-Dictionary", "match=\"/*\""),
             ("Content-Location", "/mcp"),
             ("X-Accel-Redirect", "/internal"),
+            ("X-Lighttpd-Send-File", "/etc/passwd"),
+            ("X-Reproxy-URL", "http://127.0.0.1/"),
+            ("Idp-SignIn-Status", "action=signin"),
             ("Mcp-Session-Id", "s"),
         ];
         server::full(200, &fields, "<script>fetch('/oauth/consent')</script>")
@@ -153,6 +156,9 @@ async fn people_b4_attack_266_an_answer_cannot_speak_for_the_origin() {
             "use-as-dictionary",
             "content-location",
             "x-accel-redirect",
+            "x-lighttpd-send-file",
+            "x-reproxy-url",
+            "idp-signin-status",
             "mcp-session-id",
         ] {
             assert_eq!(reply.header(gone), None, "{target}: {gone}");
@@ -220,6 +226,7 @@ async fn people_b4_only_allowed_pages_may_read_an_answer() {
         let ask = Ask::get(target).token(&world.token());
         let foreign = world.send(&ask.clone().with("Origin", "https://evil.example")).await;
         assert_eq!((foreign.status, foreign.header("access-control-allow-origin")), (403, None), "{target}");
+        world.gateway.line(|line| line.contains("\"WARN\"") && line.contains("https://evil.example")).await;
         let known = world.send(&ask.with("Origin", "https://app.example")).await;
         assert_eq!((known.status, known.header("access-control-allow-origin")), (200, Some("https://app.example")));
         assert!(known.header("access-control-expose-headers").unwrap().contains("Content-Range"));
