@@ -46,7 +46,7 @@ class World:
 
 
 def install():
-    PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx", "chromium": "chromium"})
+    PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx", "haproxy": "haproxy", "openssl": "openssl", "chromium": "chromium"})
     python = PARTS.environment("langgraph", "requirements.txt", "constraints.txt")
     modules = LOGIN.npm_ci("npm", "npm", said="npm packages of tests/login/npm/package-lock.json")
     shutil.copy(HERE / "browser/browser.mjs", modules)
