@@ -74,6 +74,7 @@ def django(judge, world):
         opaque.refuses("an ID token", tokens["id_token"], "token_inactive", INACTIVE)
         opaque.refuses("a refresh token", tokens["refresh_token"], "token_inactive", INACTIVE)
         opaque.refuses("a token for another server", opaque.sign_in(ALL, resource=f"{opaque.base}/other")[1]["access_token"], "token_audience", "aud")
+        opaque.refuses("a token for the server's URL with a query", opaque.sign_in(ALL, resource=f"{opaque.resource}?toolsets=repos")[1]["access_token"], "token_audience", "aud")
         opaque.refuses("a token of a client that sent no resource", opaque.machine(machine, ALL, resource=None), "token_no_audience", "aud")
         opaque.asks_for_more("a user's token", opaque.sign_in(READ)[1]["access_token"])
         opaque.asks_for_more("a machine's token", opaque.machine(machine, READ))
