@@ -99,8 +99,8 @@ pub enum Refusal {
 
     /// The metadata of the token's issuer names another issuer, so there are no keys.
     OtherIssuer {
-        /// `issuer` of the metadata: a public document.
-        found: Box<str>,
+        /// What to write into the configuration: `issuer` of the metadata, a public document.
+        lines: Box<str>,
         /// Seconds after which asking again makes sense.
         retry_after_secs: u64,
     },

@@ -278,6 +278,12 @@ impl Route {
     }
 }
 
+/// Whether `path` is a document of an issuer at the root.
+#[must_use]
+pub fn is_issuer_document(path: &str) -> bool {
+    ISSUER.contains(&path)
+}
+
 /// The path for messages of the event stream at `path`.
 #[must_use]
 pub fn messages_path(path: &str) -> String {

@@ -12,6 +12,7 @@ pub mod judged;
 pub mod jwk;
 pub mod jwt;
 pub mod machine_mark;
+pub mod other_issuer;
 pub mod presented;
 pub mod requester;
 pub mod rules;

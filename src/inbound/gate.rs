@@ -35,7 +35,7 @@ use crate::{
             row::{By, ChallengeKind},
         },
         routing::Ending,
-        token::{caller::Caller, presented::Presented, requester::Requester},
+        token::{caller::Caller, jwt::named_issuer, presented::Presented, requester::Requester},
     },
     inbound::{
         answer::{
@@ -318,7 +318,20 @@ pub(super) async fn who(arrival: &Arrival<'_>, server: &Server, head: &Parts) ->
     let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);
     let presented = presented.inspect_err(|refusal| tell_oversize(arrival, server, head, refusal))?;
     let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
-    server.verify(verifier, presented, Some(peer), arrival.now).await
+    let token = presented.token();
+    server
+        .verify(verifier, presented, Some(peer), arrival.now)
+        .await
+        .inspect_err(|refusal| tell_other_issuer(arrival, server, token, refusal))
+}
+
+/// Logs a token of another issuer: perhaps the configuration spells the issuer in another way.
+fn tell_other_issuer(arrival: &Arrival<'_>, server: &Server, token: &str, refusal: &Refusal) {
+    if *refusal == Refusal::Token(TokenFault::Issuer)
+        && let Some(found) = named_issuer(token)
+    {
+        arrival.connection.gateway.observe.other_issuer(&server.series.name, &server.compare_issuer(&found));
+    }
 }
 
 /// Logs a token that is too large: only the operator can do something about it.

@@ -10,6 +10,7 @@ pub(in crate::inbound) mod embedded;
 pub(in crate::inbound) mod head;
 pub(in crate::inbound) mod message;
 pub(in crate::inbound) mod metadata;
+mod root;
 pub(in crate::inbound) mod service;
 pub(in crate::inbound) mod session;
 pub(in crate::inbound) mod streamed;

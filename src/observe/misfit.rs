@@ -4,7 +4,11 @@ use std::{net::IpAddr, time::Instant};
 
 use crate::{
     base::names::ServerName,
-    decide::{fields::origin::Sites, refusal::Refusal},
+    decide::{
+        fields::origin::Sites,
+        refusal::{Refusal, TokenFault},
+        token::other_issuer::IssuerMiss,
+    },
     observe::observer::Observe,
 };
 
@@ -30,6 +34,18 @@ impl Observe {
                 host = %came, accepted = %sites.names(), left_out,
                 "refused a request for a host name that is not one of the gateway's: if clients or probes use it, add it to `hosts`"
             );
+        }
+    }
+
+    /// A token names another issuer than those of the server. Its signature is not verified, so
+    /// only a name that is nearly one of the configuration is worth a warning.
+    pub fn other_issuer(&self, server: &ServerName, miss: &IssuerMiss<'_>) {
+        const REFUSED: &str = "a token was refused, because its iss is not an issuer of this server";
+        let Some(left_out) = self.other_issuers.admit(miss.kind(), Instant::now()) else { return };
+        let (reason, claim, advice) = (TokenFault::Issuer.reason(), "iss", miss.advice());
+        match miss {
+            IssuerMiss::Unknown => tracing::info!(%server, reason, claim, advice, left_out, "{REFUSED}"),
+            _ => tracing::warn!(%server, reason, claim, advice, left_out, "{REFUSED}"),
         }
     }
 

@@ -29,6 +29,9 @@ const MISFITS_SPAN: Duration = Duration::from_secs(10);
 /// … at most this many warnings are written of one kind of request that a setting refuses.
 const MISFIT_LINES_PER_SPAN: u32 = 5;
 
+/// One line in this time tells of tokens with another `iss`, for each kind.
+const OTHER_ISSUERS_SPAN: Duration = Duration::from_secs(60);
+
 /// The observer of this process; every record shares it.
 pub struct Observe {
     /// Counters.
@@ -44,6 +47,8 @@ pub struct Observe {
     pub(super) violations: Sampled<&'static str>,
     /// Bounds the warnings of requests that a setting refuses, by kind.
     pub(super) misfits: Sampled<&'static str>,
+    /// Bounds the lines about tokens with another `iss`, by what it is instead.
+    pub(super) other_issuers: Sampled<&'static str>,
     is_cut: AtomicBool,
 }
 
@@ -61,6 +66,7 @@ impl Observe {
             untold: Untold::default(),
             violations: Sampled::new(VIOLATIONS_SPAN, VIOLATION_LINES_PER_SPAN),
             misfits: Sampled::new(MISFITS_SPAN, MISFIT_LINES_PER_SPAN),
+            other_issuers: Sampled::new(OTHER_ISSUERS_SPAN, 1),
             is_cut: AtomicBool::new(false),
         })
     }

@@ -14,8 +14,12 @@ use crate::{
 /// Each reason is logged once in this time.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// A token that another key has signed than the one that it names.
+const OTHER_SIGNER: &str = "other_signer";
+
 /// The tokens of one issuer that are refused although the issuer signed them: the configuration
-/// and the issuer do not agree about their shape. Forged tokens never cause a line.
+/// and the issuer do not agree about their shape. Forged tokens never cause a
+/// warning.
 pub struct TokenWarnings(Sampled<&'static str>);
 
 impl TokenWarnings {
@@ -31,6 +35,18 @@ impl TokenWarnings {
         let Some(advice) = fault.advice() else { return };
         if let Some(others) = self.0.admit(fault.reason(), Instant::now()) {
             log(issuer, fault, advice, others);
+        }
+    }
+
+    /// A token names the key `kid`, which the issuer publishes, but another key signed it. `info`,
+    /// because anybody can send such a token.
+    pub fn other_signer(&self, issuer: &AuthorizationServerName, kid: &str) {
+        if let Some(others) = self.0.admit(OTHER_SIGNER, Instant::now()) {
+            tracing::info!(
+                %issuer, kid, others,
+                "a token names a key of this issuer, but another key signed it: it is damaged, forged or of another \
+                 system; or the issuer has replaced the key under the same kid and does not publish the new one yet"
+            );
         }
     }
 }

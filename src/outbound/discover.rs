@@ -1,9 +1,8 @@
 //! Keeps an issuer's metadata fresh, for its keys and for the mirrored document.
 
-use std::{future::Future, net::IpAddr, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::Uri;
 use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
@@ -13,25 +12,31 @@ use tracing::{debug, info, warn};
 use crate::{
     base::{
         limits::fetch::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
-        names::{Issuer, is_loopback_name},
+        names::Issuer,
         text::BYTE_ORDER_MARK,
     },
     decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault},
     outbound::{
         address::AddressRule,
         basic::takes_basic,
-        dial::DialFaultKind,
         fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted, backoff, peer_of},
     },
 };
 
+mod place;
 #[cfg(test)]
 mod tests;
+
+pub use place::KeyPlace;
+
+use place::{is_private_name, key_place};
 
 /// One issuer's metadata. Only [`Self::keep_fresh`] fetches, so requests never cause a fetch.
 pub struct Discovery {
     issuer: Issuer,
+    /// The names of the issuer in the configuration, for advice.
+    written: Vec<Issuer>,
     plaintext: Plaintext,
     start: Start,
     asked_as: AskedAs,
@@ -47,8 +52,8 @@ struct State {
     attempts: u64,
     /// How many of the attempts failed.
     failed: u64,
-    /// The issuer that the document of the last attempt names, if it is another.
-    other_issuer: Option<Box<str>>,
+    /// What to write, if the document of the last attempt names another issuer.
+    lines_to_write: Option<Box<str>>,
 }
 
 struct Good {
@@ -56,6 +61,8 @@ struct Good {
     jwks_uri: Option<String>,
     /// The introspection endpoint, and whether it takes Basic.
     introspection: Option<(String, bool)>,
+    /// Members without a meaning.
+    odd: Vec<&'static str>,
 }
 
 /// When the metadata is fetched for the first time.
@@ -68,17 +75,6 @@ pub enum Start {
     WhenAsked,
 }
 
-/// The URL of an issuer's keys, and how it may be fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPlace {
-    /// The URL.
-    pub url: String,
-    /// Which addresses its host may lead to.
-    pub rule: AddressRule,
-    /// Whether it may be plain HTTP.
-    pub plaintext: Plaintext,
-}
-
 /// Where an issuer introspects tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntrospectionPlace {
@@ -88,25 +84,13 @@ pub struct IntrospectionPlace {
     pub by_basic: bool,
 }
 
-impl KeyPlace {
-    /// The fault of a fetch. If the host may not lead to a private address, it names the key of the
-    /// configuration that permits it.
-    #[must_use]
-    pub fn advised(&self, fault: Fault, key: &str) -> Fault {
-        if fault.kind != FaultKind::Dial(DialFaultKind::Address) || self.rule != AddressRule::PublicOnly {
-            return fault;
-        }
-        let cause = format!("{}; if this host is right, configure {key}", fault.cause);
-        Fault { cause, ..fault }
-    }
-}
-
 impl Discovery {
     /// The metadata of `issuer`. Nothing is fetched before [`Self::keep_fresh`] runs.
     #[must_use]
     pub fn new(issuer: Issuer, plaintext: Plaintext, start: Start, fetch: Fetch) -> Self {
         let asked_as = AskedAs::ResourceServer;
-        Self { issuer, plaintext, start, asked_as, fetch, state: watch::Sender::default(), wanted: Notify::new() }
+        let (written, state) = (Vec::new(), watch::Sender::default());
+        Self { issuer, written, plaintext, start, asked_as, fetch, state, wanted: Notify::new() }
     }
 
     /// The same, asked for as this.
@@ -126,9 +110,15 @@ impl Discovery {
             fault: state.fault.clone(),
             attempts: state.attempts,
             failed: state.failed,
-            other_issuer: state.other_issuer.clone(),
+            lines_to_write: state.lines_to_write.clone(),
         };
         Self { start: Start::AtOnce, state: watch::Sender::new(state), ..self }
+    }
+
+    /// The same, with these names in the configuration.
+    #[must_use]
+    pub fn written_as(self, written: Vec<Issuer>) -> Self {
+        Self { written, ..self }
     }
 
     /// The issuer.
@@ -152,11 +142,12 @@ impl Discovery {
         self.state.borrow().good.as_ref().map(|good| good.document.clone())
     }
 
-    /// The issuer that the document names, if it is another and there is no good document.
+    /// What the operator writes to use the issuer that the document names, if it is another and
+    /// there is no good document.
     #[must_use]
-    pub fn other_issuer(&self) -> Option<Box<str>> {
+    pub fn lines_to_write(&self) -> Option<Box<str>> {
         let state = self.state.borrow();
-        state.other_issuer.clone().filter(|_| state.good.is_none())
+        state.lines_to_write.clone().filter(|_| state.good.is_none())
     }
 
     /// Why the last attempt failed; `None` if it succeeded, or there was none.
@@ -283,33 +274,38 @@ impl Discovery {
         };
         let metadata = issuer_metadata::read(&document, &self.issuer).map_err(|fault| match fault {
             MetadataFault::Issuer { found } => {
+                let lines = issuer_metadata::lines_to_write(&found, &self.written);
                 let cause = format_args!(
-                    "{place}: issuer is {found:?}; expected {:?}; if this is your issuer, write issuer: {found}",
+                    "{place}: issuer is {found:?}; expected {:?}; if this is your issuer, write {lines}",
                     self.issuer
                 );
                 let fault = Fault::new(FaultKind::Issuer, cause);
                 self.state.send_if_modified(|state| {
-                    state.other_issuer = Some(found);
+                    state.lines_to_write = Some(lines.into());
                     false
                 });
                 fault
             }
-            fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault:?}")),
+            fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault}")),
         })?;
         let methods = metadata.introspection_endpoint_auth_methods_supported;
         let introspection = metadata.introspection_endpoint.map(|url| (url, takes_basic(methods.as_deref())));
-        Ok(Good { document, jwks_uri: metadata.jwks_uri, introspection })
+        Ok(Good { document, jwks_uri: metadata.jwks_uri, introspection, odd: metadata.odd })
     }
 
     fn accept(&self, good: Good) {
         let before = self.state.borrow().good.as_ref().map(|good| good.document.clone());
         if before.as_ref() != Some(&good.document) {
             info!(issuer = %self.issuer, bytes = good.document.len(), "new issuer metadata");
+            if !good.odd.is_empty() {
+                let members = good.odd.join(", ");
+                info!(issuer = %self.issuer, members, "the issuer metadata has members without a meaning: not used");
+            }
         }
         self.state.send_modify(|state| {
             let attempts = state.attempts.saturating_add(1);
             let good = Some(Arc::new(good));
-            *state = State { good, fault: None, attempts, failed: state.failed, other_issuer: None };
+            *state = State { good, fault: None, attempts, failed: state.failed, lines_to_write: None };
         });
     }
 
@@ -323,7 +319,7 @@ impl Discovery {
         }
         self.state.send_modify(|state| {
             if fault.kind != FaultKind::Issuer {
-                state.other_issuer = None;
+                state.lines_to_write = None;
             }
             state.fault = Some(fault);
             state.attempts = state.attempts.saturating_add(1);
@@ -360,39 +356,4 @@ where
         }
     }
     Err(Fault::new(kind.unwrap_or(FaultKind::Status), causes.join("; ")))
-}
-
-/// How a URL in `member` of `issuer`'s document may be fetched.
-///
-/// The operator trusts the issuer to name callers, but not to choose hosts inside the network. So a
-/// URL on another host must lead to a public address (SPEC D-30). Two hosts are exempt, because the
-/// configuration already names them or their network: the issuer's own host, and any host if the
-/// issuer is on a private network, where a company's key host is too. Even then
-/// [`AddressRule::Configured`] excludes link-local addresses and metadata services. In other cases
-/// the operator configures `jwks: {url: …}`.
-fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Result<KeyPlace, Fault> {
-    let bad = |cause: &str| Fault::new(FaultKind::Metadata, format_args!("{member} {url:?} {cause}"));
-    let uri: Uri = url.parse().map_err(|_| bad("is not a URL"))?;
-    let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is not a URL"))?;
-    let (Some(host), Some(issuer_host)) = (uri.host(), issuer_uri.host()) else { return Err(bad("has no host")) };
-    // A document that was fetched over TLS must not lead to keys without TLS.
-    let plaintext = if issuer_uri.scheme_str() == Some("http") { plaintext } else { Plaintext::Refused };
-    if uri.scheme_str() != Some("https") && plaintext == Plaintext::Refused {
-        return Err(bad("is not https"));
-    }
-    let trusted = host.eq_ignore_ascii_case(issuer_host) || is_private_name(issuer_host);
-    let rule = if trusted { AddressRule::Configured } else { AddressRule::PublicOnly };
-    Ok(KeyPlace { url: url.to_owned(), rule, plaintext })
-}
-
-/// Whether `host` (an IPv6 address in brackets) has the form of a name on a private network.
-fn is_private_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = bare.parse::<IpAddr>() {
-        return !AddressRule::PublicOnly.permits(address);
-    }
-    let name = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
-    is_loopback_name(&name)
-        || !name.contains('.')
-        || [".internal", ".local", ".svc", ".localhost", ".home.arpa"].iter().any(|suffix| name.ends_with(suffix))
 }

@@ -141,7 +141,9 @@ impl IssuerKeys {
         // The configuration ensures that there is an issuer. Metadata of an empty name is never
         // found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
-        let discovery = Discovery::new(issuer, plaintext, start, fetch.clone()).asked_as(settings.asked_as);
+        let discovery = Discovery::new(issuer, plaintext, start, fetch.clone())
+            .asked_as(settings.asked_as)
+            .written_as(settings.rules.issuers.clone());
         let discovery = Arc::new(match before {
             Some(before) => discovery.after(&before.discovery),
             None => discovery,
@@ -270,18 +272,23 @@ impl IssuerKeys {
         self.warnings.warn(&self.settings.rules.name, refusal);
     }
 
+    /// Logs that a token names the key `kid` of this issuer, but was signed by another key.
+    pub fn other_signer(&self, kid: &str) {
+        self.warnings.other_signer(&self.settings.rules.name, kid);
+    }
+
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {
         timeout(FETCH_TIMEOUT, self.progress.subscribe().wait_for(reached)).await.is_ok()
     }
 
     fn unavailable(&self, now: Now) -> Refusal {
         let refusal = demand::unavailable_until(self.demand.next(now.mono), now);
-        match (refusal, self.discovery.other_issuer()) {
+        match (refusal, self.discovery.lines_to_write()) {
             // With other keys than those of the metadata, tokens are refused for another reason.
-            (Refusal::KeysUnavailable { retry_after_secs }, Some(found))
+            (Refusal::KeysUnavailable { retry_after_secs }, Some(lines))
                 if self.settings.keys == KeySource::Discover =>
             {
-                Refusal::OtherIssuer { found, retry_after_secs }
+                Refusal::OtherIssuer { lines, retry_after_secs }
             }
             (refusal, _) => refusal,
         }

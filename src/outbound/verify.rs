@@ -19,13 +19,16 @@ use crate::{
         refusal::{Refusal, TokenFault},
         token::{
             caller::Caller,
-            jwt::{UnverifiedJwt, named_issuer},
+            jwt::{AwaitedKey, UnverifiedJwt, named_issuer},
             presented::Presented,
         },
     },
     outbound::{
         introspect::Introspector,
-        keys::{IssuerId, IssuerKeys, Published},
+        keys::{
+            IssuerId, IssuerKeys, Published,
+            newer::{Newer, NoNewerKeys},
+        },
     },
 };
 
@@ -43,9 +46,6 @@ const EXPIRED_REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// The longest time that a valid token is remembered.
 const LIVES_MAX: Duration = Duration::from_secs(24 * 3600);
-
-/// The key set does not have the token's key. A newer key set may have it.
-const UNKNOWN_KEY: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// SHA-256 of a token's bytes.
 type Fingerprint = [u8; 32];
@@ -197,9 +197,16 @@ impl Verifier {
 
         let keys = issuer.current_or_first(now).await?;
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
-            // Boxed: the call is rare, and must not enlarge the future of every request.
-            Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
-            verdict => (keys, verdict.inspect_err(|refusal| issuer.token_refused(refusal))?),
+            Ok(caller) => (keys, caller),
+            Err(refusal) => {
+                let Some(awaited) = awaited(&unverified, &refusal, issuer) else {
+                    issuer.token_refused(&refusal);
+                    return Err(refusal);
+                };
+                let mut newer = issuer.newer(peer, awaited);
+                // Boxed: the call is rare, and must not enlarge the future of every request.
+                Box::pin(verify_later(&unverified, issuer, keys.generation, refusal, &mut newer, now)).await?
+            }
         };
         let caller = Arc::new(caller);
         if issuer.is_withdrawn(&caller) {
@@ -232,22 +239,41 @@ impl Verifier {
     }
 }
 
-/// Verifies the token with newer keys than generation `seen`, which does not have its key.
+/// The key without which the token was refused, if a newer key set could bring it.
+fn awaited(unverified: &UnverifiedJwt<'_>, refusal: &Refusal, issuer: &IssuerKeys) -> Option<AwaitedKey> {
+    let Refusal::Token(fault) = refusal else { return None };
+    unverified.awaits(fault, &issuer.rules().algorithms)
+}
+
+/// Verifies the token with newer keys than generation `seen`, which brought `refusal`.
 async fn verify_later(
     unverified: &UnverifiedJwt<'_>,
     issuer: &IssuerKeys,
     mut seen: u64,
-    peer: Option<IpAddr>,
+    mut refusal: Refusal,
+    newer: &mut Newer<'_>,
     now: Now,
 ) -> Result<(Arc<Published>, Caller), Refusal> {
-    let mut newer = issuer.newer(peer);
     loop {
-        let keys = newer.than(seen).await?;
+        let keys = match newer.than(seen).await {
+            Ok(keys) => keys,
+            Err(NoNewerKeys::Certain) => break,
+            Err(NoNewerKeys::Unavailable(unavailable)) => return Err(unavailable),
+        };
         match unverified.verify(issuer.rules(), &keys.set, now) {
-            Err(UNKNOWN_KEY) => seen = keys.generation,
-            proof => return Ok((keys, proof.inspect_err(|refusal| issuer.token_refused(refusal))?)),
+            Ok(caller) => return Ok((keys, caller)),
+            Err(later) => refusal = later,
         }
+        if awaited(unverified, &refusal, issuer).is_none() {
+            break;
+        }
+        seen = keys.generation;
     }
+    match unverified.key_id() {
+        Some(kid) if awaited(unverified, &refusal, issuer) == Some(AwaitedKey::Replaced) => issuer.other_signer(kid),
+        _ => issuer.token_refused(&refusal),
+    }
+    Err(refusal)
 }
 
 impl Default for Verifier {

@@ -40,9 +40,9 @@ class World:
     def __init__(self, binary, programs):
         self.binary, self.programs = binary, programs
 
-    def early(self):
-        """A Python with the SDK of 2025-03-26."""
-        return PARTS.environment("early", "requirements-early.txt", "constraints-early.txt")
+    def early(self, name):
+        """A Python with an SDK of 2025-03-26."""
+        return PARTS.environment(name, f"requirements-{name}.txt", f"constraints-{name}.txt")
 
 
 def install():

@@ -184,7 +184,13 @@ impl TokenFault {
     #[must_use]
     pub fn description(&self) -> FaultWords<'_> {
         let (before, after) = match self {
-            Self::Expired => ("the token has expired", ""),
+            // The claim is in no doubt: whole sentences, because anybody can cause them.
+            Self::Expired => return FaultWords::whole("the token has expired"),
+            Self::Issuer => {
+                return FaultWords::whole(
+                    "the token is not from an issuer that this resource accepts: its iss is absent or another",
+                );
+            }
             Self::Revoked => ("the token has been revoked", ""),
             Self::NotYetValid => ("the token is not valid yet", ""),
             Self::Audience => ("the token is not for this resource: its ", " is another"),
@@ -193,7 +199,6 @@ impl TokenFault {
                 "the token is not for this resource: it is for the client in its ",
                 ", and this client is not accepted",
             ),
-            Self::Issuer => ("the token is not from an issuer that this resource accepts", ""),
             Self::SenderConstraint => ("the token is bound to a key that this resource cannot check: it has ", ""),
             Self::Type(NotAccess::Header) => ("not an access token: the header has another ", ""),
             Self::Type(NotAccess::Has(_)) => ("not an access token: it has ", ""),
@@ -221,6 +226,8 @@ impl TokenFault {
     pub fn claim(&self) -> Option<&str> {
         match self {
             Self::Audience | Self::NoAudience => Some("aud"),
+            Self::Issuer => Some("iss"),
+            Self::Expired => Some("exp"),
             Self::SenderConstraint => Some("cnf"),
             Self::Type(NotAccess::Header) => Some("typ"),
             Self::Type(NotAccess::Has(name) | NotAccess::Says(name)) => Some(name),
@@ -233,10 +240,8 @@ impl TokenFault {
             | Self::Type(NotAccess::Unproven)
             | Self::Header
             | Self::KeyId
-            | Self::Issuer
             | Self::UnknownKey
             | Self::Signature
-            | Self::Expired
             | Self::Revoked
             | Self::NotYetValid
             | Self::ApiKeyForm

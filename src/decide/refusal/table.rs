@@ -175,15 +175,15 @@ impl Refusal {
                 ),
             ),
 
-            Self::OtherIssuer { found, retry_after_secs } => (
+            Self::OtherIssuer { lines, retry_after_secs } => (
                 (StatusCode::SERVICE_UNAVAILABLE, -32603, "other_issuer"),
                 (None, RetryAfter(*retry_after_secs), Gateway),
                 Token(
                     "the authorization server cannot be used: ",
                     FaultWords {
                         before: "its metadata names another issuer; if it is the right one, the operator of this \
-                                 gateway must write this line: issuer: ",
-                        claim: found,
+                                 gateway must write: ",
+                        claim: lines,
                         after: "",
                     },
                 ),

@@ -39,7 +39,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         Presentation(PresentationFault::TwoCredentials),
         Token(TokenFault::Expired),
         KeysUnavailable { retry_after_secs: 3 },
-        OtherIssuer { found: "https://other.example".into(), retry_after_secs: 3 },
+        OtherIssuer { lines: "issuer: https://other.example".into(), retry_after_secs: 3 },
         IntrospectionUnavailable { retry_after_secs: 3 },
         MediaType,
         ContentCoding,

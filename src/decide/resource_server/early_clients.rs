@@ -8,6 +8,8 @@ use crate::decide::mcp::version::{ASSUMED, VERSIONS};
 /// The header in which a client names its version, and by which these answers differ.
 pub const VERSION_HEADER: &str = "mcp-protocol-version";
 
+const S256: &str = "S256";
+
 /// Whether a client that sends this `MCP-Protocol-Version` is of 2025-03-26 or earlier. Later
 /// clients, and those that do not say, get everything.
 #[must_use]
@@ -18,20 +20,31 @@ pub fn is_early(version: Option<&[u8]>) -> bool {
 
 /// The document without the members that such a client cannot read; `None` if it can read all.
 ///
-/// The reader of Python's SDK 1.9 refuses the whole document for one member of a type that it does
-/// not expect. Then it guesses that clients are registered at `/register` of the MCP server.
+/// The reader of Python's SDK 1.8 and 1.9 refuses the whole document for one member of a type that
+/// it does not expect. Then it guesses that clients are registered at `/register` of the MCP
+/// server.
 #[must_use]
 pub fn readable(document: &[u8]) -> Option<Vec<u8>> {
     let mut all: Map<String, Value> = serde_json::from_slice(document).ok()?;
-    let before = all.len();
-    leave_out(&mut all);
-    if all.len() == before { None } else { serde_json::to_vec(&all).ok() }
+    if leave_out(&mut all) { serde_json::to_vec(&all).ok() } else { None }
 }
 
-/// Removes the members that such a client cannot read. `issuer`, endpoints and
-/// `code_challenge_methods_supported` always stay: they decide where the client goes, and how.
-pub fn leave_out(all: &mut Map<String, Value>) {
+/// Removes the members that such a client cannot read; returns whether there were any. `issuer`,
+/// endpoints and `code_challenge_methods_supported` always stay: they decide where the client goes,
+/// and how. Of the challenge methods only S256 stays, if it is there: the reader knows no other,
+/// and MCP requires it.
+pub fn leave_out(all: &mut Map<String, Value>) -> bool {
+    let before = all.len();
     all.retain(|name, value| can_be_read(name, value));
+    let are_fewer = all.len() != before;
+    match all.get_mut("code_challenge_methods_supported").and_then(Value::as_array_mut) {
+        Some(methods) if methods.len() > 1 && methods.iter().any(|method| method == S256) => {
+            methods.retain(|method| method == S256);
+            methods.dedup();
+            true
+        }
+        _ => are_fewer,
+    }
 }
 
 fn can_be_read(name: &str, value: &Value) -> bool {
@@ -41,13 +54,16 @@ fn can_be_read(name: &str, value: &Value) -> bool {
         | "revocation_endpoint_auth_signing_alg_values_supported"
         | "introspection_endpoint_auth_signing_alg_values_supported" => false,
         "response_modes_supported" => is_list_of(value, |mode| matches!(mode, "query" | "fragment")),
-        "scopes_supported"
-        | "response_types_supported"
-        | "grant_types_supported"
-        | "token_endpoint_auth_methods_supported"
-        | "revocation_endpoint_auth_methods_supported"
-        | "introspection_endpoint_auth_methods_supported"
-        | "ui_locales_supported" => is_list_of(value, |_| true),
+        // Up to 1.9.2 the reader takes no value but these, and every IdP has others.
+        "response_types_supported" => is_list_of(value, |kind| kind == "code"),
+        "grant_types_supported" => is_list_of(value, |kind| matches!(kind, "authorization_code" | "refresh_token")),
+        "token_endpoint_auth_methods_supported" => {
+            is_list_of(value, |method| matches!(method, "none" | "client_secret_post"))
+        }
+        "revocation_endpoint_auth_methods_supported" | "introspection_endpoint_auth_methods_supported" => {
+            is_list_of(value, |method| method == "client_secret_post")
+        }
+        "scopes_supported" | "ui_locales_supported" => is_list_of(value, |_| true),
         "service_documentation" | "op_policy_uri" | "op_tos_uri" => value.as_str().is_some_and(is_web_url),
         _ => true,
     }
@@ -108,6 +124,40 @@ mod tests {
             })
         );
         assert_eq!(readable(kept.to_string().as_bytes()), None, "nothing to leave out");
+        // Up to Python's SDK 1.9.2, lists with any other value than these cannot be read.
+        for (name, stays, goes) in [
+            ("response_types_supported", json!(["code"]), json!(["code", "code id_token"])),
+            (
+                "grant_types_supported",
+                json!(["authorization_code", "refresh_token"]),
+                json!(["authorization_code", "client_credentials"]),
+            ),
+            (
+                "token_endpoint_auth_methods_supported",
+                json!(["client_secret_post", "none"]),
+                json!(["none", "client_secret_basic"]),
+            ),
+            ("revocation_endpoint_auth_methods_supported", json!(["client_secret_post"]), json!(["none"])),
+            (
+                "introspection_endpoint_auth_methods_supported",
+                json!(["client_secret_post"]),
+                json!(["client_secret_basic"]),
+            ),
+        ] {
+            assert_eq!(readable(json!({ name: stays }).to_string().as_bytes()), None, "{name}");
+            assert_eq!(readable(json!({ name: goes }).to_string().as_bytes()).unwrap(), b"{}", "{name}");
+        }
+        for (found, expected) in [
+            (json!(["plain", "S256"]), json!(["S256"])),
+            (json!(["S256", "S256"]), json!(["S256"])),
+            (json!(["S256"]), json!(["S256"])),
+            (json!(["plain"]), json!(["plain"])),
+            (json!("S256"), json!("S256")),
+        ] {
+            let mut all = Map::from_iter([("code_challenge_methods_supported".to_owned(), found)]);
+            leave_out(&mut all);
+            assert_eq!(all.get("code_challenge_methods_supported"), Some(&expected));
+        }
         assert_eq!(readable(b"no JSON"), None);
     }
 }

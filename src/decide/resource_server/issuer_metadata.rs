@@ -1,9 +1,14 @@
 //! Reads an authorization server's metadata (RFC 8414, OpenID Connect Discovery).
 
-use serde::Deserialize;
+use std::fmt;
+
 use serde_json::Value;
 
-use crate::base::limits::fetch::METADATA_BYTES_MAX;
+use crate::base::{limits::fetch::METADATA_BYTES_MAX, names::Issuer};
+
+use members::{Members, text, texts, yes_or_no};
+
+mod members;
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +17,7 @@ mod tests;
 const FOUND_CHARS_MAX: usize = 256;
 
 /// The members that the gateway uses. Clients get the document unchanged.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerMetadata {
     /// `issuer`, equal to the expected issuer.
     pub issuer: String,
@@ -28,8 +33,6 @@ pub struct ServerMetadata {
     pub id_token_signing_alg_values_supported: Option<Value>,
     /// `registration_endpoint`; without it, clients must be registered in advance.
     pub registration_endpoint: Option<String>,
-    /// `code_challenge_methods_supported`: MCP clients refuse a server that does not list `S256`.
-    pub code_challenge_methods_supported: Option<Vec<String>>,
     /// `token_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// `introspection_endpoint`.
@@ -37,8 +40,9 @@ pub struct ServerMetadata {
     /// `introspection_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
     pub introspection_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
-    #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
+    /// Members of these that have no meaning, and count as absent.
+    pub odd: Vec<&'static str>,
 }
 
 /// Why a document is not this issuer's metadata.
@@ -46,8 +50,10 @@ pub struct ServerMetadata {
 pub enum MetadataFault {
     /// Over [`METADATA_BYTES_MAX`].
     TooLarge,
-    /// Not one JSON object with these members, each once.
+    /// Not one JSON object.
     Unreadable,
+    /// This member, which decides whose keys are used, has no meaning.
+    Member(&'static str),
     /// `issuer` is not the expected issuer.
     Issuer {
         /// The issuer in the document, shortened.
@@ -55,7 +61,20 @@ pub enum MetadataFault {
     },
 }
 
-/// Reads `document`, which was fetched for `expected_issuer`.
+impl fmt::Display for MetadataFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(out, "the document has more than {METADATA_BYTES_MAX} bytes"),
+            Self::Unreadable => out.write_str("the document is not one JSON object"),
+            Self::Member(name) => write!(out, "`{name}` is not one text, or is there twice with different values"),
+            Self::Issuer { found } => write!(out, "`issuer` is {found:?}"),
+        }
+    }
+}
+
+/// Reads `document`, which was fetched for `expected_issuer`. Only `issuer` and `jwks_uri` must
+/// have one meaning: they decide whose keys are used. Another member without a meaning counts as
+/// absent, because most gateways need no other.
 ///
 /// RFC 8414 §3.3: the issuers must be identical, code point by code point; otherwise one tenant
 /// could impersonate another.
@@ -66,16 +85,39 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
     if document.len() > METADATA_BYTES_MAX {
         return Err(MetadataFault::TooLarge);
     }
-    // A derived reader accepts an array as an object with its members in order, so an array is
-    // refused first.
-    if document.trim_ascii_start().first() != Some(&b'{') {
-        return Err(MetadataFault::Unreadable);
+    let mut all: Members = serde_json::from_slice(document).map_err(|_| MetadataFault::Unreadable)?;
+    let issuer = all.decisive("issuer").map_err(MetadataFault::Member)?.ok_or(MetadataFault::Member("issuer"))?;
+    if issuer != expected_issuer {
+        return Err(MetadataFault::Issuer { found: issuer.chars().take(FOUND_CHARS_MAX).collect() });
     }
-    let metadata: ServerMetadata = serde_json::from_slice(document).map_err(|_| MetadataFault::Unreadable)?;
-    if metadata.issuer != expected_issuer {
-        return Err(MetadataFault::Issuer { found: metadata.issuer.chars().take(FOUND_CHARS_MAX).collect() });
+    Ok(ServerMetadata {
+        issuer,
+        jwks_uri: all.decisive("jwks_uri").map_err(MetadataFault::Member)?,
+        authorization_endpoint: all.take("authorization_endpoint", text),
+        token_endpoint: all.take("token_endpoint", text),
+        userinfo_endpoint: all.take("userinfo_endpoint", text),
+        id_token_signing_alg_values_supported: all.take("id_token_signing_alg_values_supported", Some),
+        registration_endpoint: all.take("registration_endpoint", text),
+        token_endpoint_auth_methods_supported: all.take("token_endpoint_auth_methods_supported", texts),
+        introspection_endpoint: all.take("introspection_endpoint", text),
+        introspection_endpoint_auth_methods_supported: all.take("introspection_endpoint_auth_methods_supported", texts),
+        authorization_response_iss_parameter_supported: all
+            .take("authorization_response_iss_parameter_supported", yes_or_no)
+            .unwrap_or_default(),
+        odd: all.odd,
+    })
+}
+
+/// What the operator writes to use the issuer that the metadata names, if it is the right one.
+/// `written`: the names of the configuration, that of `issuer` first. A name that is already
+/// accepted must change places with it, because each name may be there once.
+#[must_use]
+pub fn lines_to_write(found: &str, written: &[Issuer]) -> String {
+    if !written.iter().skip(1).any(|name| name.as_str() == found) {
+        return format!("issuer: {found}");
     }
-    Ok(metadata)
+    let others: Vec<&str> = written.iter().map(Issuer::as_str).filter(|name| *name != found).collect();
+    format!("issuer: {found}, with accepted_issuers: [{}]", others.join(", "))
 }
 
 /// Why an issuer cannot have metadata.

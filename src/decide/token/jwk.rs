@@ -10,9 +10,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
-use crate::base::limits::{
-    fetch::{JWKS_BYTES_MAX, JWKS_KEYS_MAX},
-    tokens::{KEYS_TRIED_MAX, KID_BYTES_MAX},
+use crate::base::{
+    digest::{SHA256_BYTES, sha256},
+    limits::{
+        fetch::{JWKS_BYTES_MAX, JWKS_KEYS_MAX},
+        tokens::{KEYS_TRIED_MAX, KID_BYTES_MAX},
+    },
 };
 
 use document::JwkEntry;
@@ -41,6 +44,8 @@ pub struct PublicKey {
     /// Algorithms that this key may verify: its family, narrowed by its own `alg`.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
+    /// Of its members, in whatever order they are written.
+    pub(super) digest: [u8; SHA256_BYTES],
 }
 
 /// Why a document is not a key set.
@@ -146,6 +151,18 @@ impl KeySet {
         &self.unused
     }
 
+    /// Whether both have the same usable keys, in whatever order: some issuers write them in
+    /// another order each time.
+    #[must_use]
+    pub fn has_the_keys_of(&self, other: &Self) -> bool {
+        let sorted = |set: &Self| {
+            let mut digests: Vec<_> = set.keys.iter().map(|key| key.digest).collect();
+            digests.sort_unstable();
+            digests
+        };
+        self.len() == other.len() && sorted(self) == sorted(other)
+    }
+
     /// Whether a usable key is called `kid`.
     #[must_use]
     pub fn knows(&self, kid: &str) -> bool {
@@ -220,7 +237,8 @@ impl PublicKey {
                 vec![fits.ok_or(Unfit::OtherPurpose("its `alg` is not supported for its `kty`"))?]
             }
         };
-        Ok(Self { id, algorithms, decoding })
+        let digest = sha256(Value::Object(entry.clone()).to_string().as_bytes());
+        Ok(Self { id, algorithms, decoding, digest })
     }
 }
 

@@ -35,6 +35,15 @@ pub struct UnverifiedJwt<'a> {
     claims: Arc<Map<String, Value>>,
 }
 
+/// The key that a newer key set could bring for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AwaitedKey {
+    /// One whose name is not known, or that has no name.
+    Unknown,
+    /// Another one under a known name, which did not sign the token.
+    Replaced,
+}
+
 /// Header members that are refused. `crit` and `b64` change what the signature means, and no
 /// extension is supported (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key
 /// of the sender (RFC 8725 §3.10); `zip` and `cty` mean that the payload is compressed or another
@@ -104,8 +113,8 @@ impl<'a> UnverifiedJwt<'a> {
         &self.issuer
     }
 
-    /// Verifies the token with the issuer's rules and keys. [`TokenFault::UnknownKey`] means that a
-    /// newer key might verify it.
+    /// Verifies the token with the issuer's rules and keys. [`Self::awaits`] says whether a newer
+    /// key might verify it.
     ///
     /// No claim but `iss` is read before the signature is verified, so that an attacker who cannot
     /// sign learns nothing about the checks of claims.
@@ -121,6 +130,19 @@ impl<'a> UnverifiedJwt<'a> {
         self.check_signature(keys)?;
         let header = SignedHeader { algorithm: self.algorithm, typ: self.typ.as_deref().map(Box::from) };
         signed(header, &self.claims, rules, now)
+    }
+
+    /// Whether keys that the issuer has published since could turn `fault` into another verdict. A
+    /// key of the same name is no exception: some issuers replace a key and keep its name.
+    #[must_use]
+    pub fn awaits(&self, fault: &TokenFault, algorithms: &[Algorithm]) -> Option<AwaitedKey> {
+        match fault {
+            TokenFault::UnknownKey => Some(AwaitedKey::Unknown),
+            TokenFault::Signature => Some(AwaitedKey::Replaced),
+            // The algorithm is permitted, but not for the key of this name.
+            TokenFault::Algorithm if algorithms.contains(&self.algorithm) => Some(AwaitedKey::Replaced),
+            _ => None,
+        }
     }
 
     pub(super) fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {

@@ -9,15 +9,10 @@ use http::{
 use serde_json::json;
 
 use crate::{
-    authorization_server::settings::Dynamic,
     decide::{
         fields::cors::{self, CorsKind},
         refusal::Refusal,
-        resource_server::{
-            early_clients::{self, VERSION_HEADER},
-            issuer_metadata,
-        },
-        routing::{IssuerEndpoint, Route},
+        resource_server::early_clients::{self, VERSION_HEADER},
     },
     inbound::{
         answer::{
@@ -25,7 +20,7 @@ use crate::{
             reply_body::ReplyBody,
         },
         request::context::RequestContext,
-        state::server::{MetadataDocument, Mirror, Snapshot},
+        state::server::MetadataDocument,
     },
     outbound::discover::Discovery,
 };
@@ -66,10 +61,10 @@ pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> R
         }
         Err(_) => {
             let issuer = discovery.issuer();
-            let about = match discovery.other_issuer() {
-                Some(found) => format!(
+            let about = match discovery.lines_to_write() {
+                Some(lines) => format!(
                     "the metadata of the authorization server {issuer} names another issuer; if it is the right one, \
-                     the operator of this gateway must write this line: issuer: {found}"
+                     the operator of this gateway must write: {lines}"
                 ),
                 None => format!(
                     "the metadata of the authorization server {issuer} cannot be fetched now; try again in \
@@ -83,39 +78,8 @@ pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> R
     })
 }
 
-/// Where clients are registered, for one that asks at `/register`: clients of 2025-03-26 guess this
-/// place if they do not find or cannot read the metadata.
-pub(in crate::inbound) fn where_to_register(snapshot: &Snapshot) -> Option<String> {
-    let Route::IssuerMetadata(server) = snapshot.routes.find("/.well-known/oauth-authorization-server") else {
-        return None;
-    };
-    let (issuer, endpoint) = match &snapshot.servers.get(server)?.mirror {
-        Mirror::Elsewhere(discovery) => {
-            let document = discovery.last_good()?;
-            let metadata = issuer_metadata::read(&document, discovery.issuer()).ok()?;
-            (discovery.issuer().to_string(), metadata.registration_endpoint)
-        }
-        Mirror::Inside(embedded) => {
-            let registers = embedded.settings.registration.dynamic != Dynamic::Off;
-            (embedded.settings.issuer.to_string(), registers.then(|| embedded.url(IssuerEndpoint::Register)))
-        }
-        Mirror::Nothing => return None,
-    };
-    let about = match endpoint {
-        Some(endpoint) => format!(
-            "clients are not registered here: the authorization server {issuer} registers them at {endpoint}, the \
-             registration_endpoint of its metadata"
-        ),
-        None => format!(
-            "clients are not registered here: the authorization server {issuer} has no registration_endpoint; register \
-             the client there by hand, and configure its client_id in the client"
-        ),
-    };
-    Some(told("invalid_request", &about))
-}
-
 /// An error as OAuth writes it (RFC 7591 §3.2.2): clients show the description.
-fn told(error: &str, about: &str) -> String {
+pub(super) fn told(error: &str, about: &str) -> String {
     json!({"error": error, "error_description": about}).to_string()
 }
 

@@ -31,7 +31,7 @@ use crate::{
         request::{
             arrival::{Arrival, Busy, ClientAddress, Connection},
             context::RequestContext,
-            document, embedded, head, metadata,
+            document, embedded, head, metadata, root,
             upload::{self, Uploader},
         },
         state::server::{Mirror, Server},
@@ -84,16 +84,7 @@ pub(in crate::inbound) async fn answer(
                     let response = metadata::resource(&head, &server.published(ending).metadata);
                     without_body(connection, record_answer(response, record), &head, body).await
                 }
-                Route::IssuerMetadata(_) => match &server.mirror {
-                    Mirror::Elsewhere(discovery) => {
-                        let response = metadata::issuer(&head, discovery).await;
-                        without_body(connection, record_answer(response, record), &head, body).await
-                    }
-                    Mirror::Inside(embedded) => {
-                        issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record, &mut busy).await
-                    }
-                    Mirror::Nothing => refuse_unrouted(&arrival, &Refusal::NotFound, &head, body, &mut record).await,
-                },
+                Route::IssuerMetadata(_) => mirrored(&arrival, &server.mirror, head, body, record, &mut busy).await,
                 _ => {
                     record.server(&server.series);
                     let at = match route {
@@ -159,7 +150,7 @@ async fn beside(
     head: Parts,
     body: Incoming,
     mut record: Record,
-    busy: Busy,
+    mut busy: Busy,
 ) -> Response<ReplyBody> {
     let path = head.uri.path();
     let refusal = match arrival.snapshot.documents.get(path) {
@@ -174,13 +165,15 @@ async fn beside(
                 Some(server) => return path_gate::pass(arrival, (found, server), head, body, record, busy).await,
                 None => Refusal::Internal("a path without a server"),
             },
-            None => Refusal::NotFound,
+            None => match root::mirror(arrival.snapshot, path) {
+                Some(mirror) => return mirrored(arrival, mirror, head, body, record, &mut busy).await,
+                None => Refusal::NotFound,
+            },
         },
     };
     let mut response = refuse_unrouted(arrival, &refusal, &head, body, &mut record).await;
     if refusal == Refusal::NotFound
-        && head.uri.path() == IssuerEndpoint::Register.suffix()
-        && let Some(told) = metadata::where_to_register(arrival.snapshot)
+        && let Some(told) = root::where_to_go(arrival.snapshot, head.uri.path())
     {
         *response.body_mut() = ReplyBody::Whole(Some(told.into()));
     }
@@ -216,6 +209,25 @@ async fn without_body(
 fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<ReplyBody> {
     record.answered(response.status());
     response
+}
+
+/// One request for the metadata of an authorization server.
+async fn mirrored(
+    arrival: &Arrival<'_>,
+    mirror: &Mirror,
+    head: Parts,
+    body: Incoming,
+    mut record: Record,
+    busy: &mut Busy,
+) -> Response<ReplyBody> {
+    match mirror {
+        Mirror::Elsewhere(discovery) => {
+            let response = metadata::issuer(&head, discovery).await;
+            without_body(arrival.connection, record_answer(response, record), &head, body).await
+        }
+        Mirror::Inside(embedded) => issue(arrival, embedded, IssuerEndpoint::Metadata, head, body, record, busy).await,
+        Mirror::Nothing => refuse_unrouted(arrival, &Refusal::NotFound, &head, body, &mut record).await,
+    }
 }
 
 /// One request to an embedded authorization server.

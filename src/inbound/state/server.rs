@@ -22,7 +22,13 @@ use crate::{
         refusal::Refusal,
         resource_server::challenge::Challenges,
         routing::{Ending, Routes},
-        token::{api_key::ApiKeys, caller::Caller, judged::judged_again, presented::Presented},
+        token::{
+            api_key::ApiKeys,
+            caller::Caller,
+            judged::judged_again,
+            other_issuer::{self, IssuerMiss},
+            presented::Presented,
+        },
     },
     inbound::state::documents::Documents,
     observe::metrics::ServerSeries,
@@ -267,6 +273,12 @@ impl Server {
         let caller = verifier.verify(presented, trusted, peer, now).await?;
         caller.is_for(&self.resource, &self.audiences).inspect_err(|refusal| self.token_refused(&caller, refusal))?;
         Ok(caller)
+    }
+
+    /// What the `iss` of a refused token is instead of one of its issuers.
+    pub(in crate::inbound) fn compare_issuer(&self, found: &str) -> IssuerMiss<'_> {
+        let own: Vec<&Issuer> = self.issuers.iter().flat_map(|issuer| &issuer.rules().issuers).collect();
+        other_issuer::compare(found, &own, &self.known_issuers)
     }
 
     /// The caller as it is now, if it would still take the credential of `caller`, which the server

@@ -90,7 +90,7 @@ async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
     let (first, _owner) = discovery(&site, Start::AtOnce);
     let fault = first.document().await.unwrap_err();
     assert_eq!(fault.kind.label(), "media_type");
-    for part in ["text/html", "404 Not Found", "Unreadable"] {
+    for part in ["text/html", "404 Not Found", "is not one JSON object"] {
         assert!(fault.cause.contains(part), "{fault}");
     }
 

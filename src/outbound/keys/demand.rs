@@ -1,6 +1,6 @@
-//! Decides when an unknown key causes a fetch, and how many requests may wait for keys.
+//! Decides when an unknown or replaced key causes a fetch, and how many requests may wait for keys.
 //!
-//! Within one `refetch_floor`, unknown keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more,
+//! Within one `refetch_floor`, such keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more,
 //! spread evenly. Each fetch counts for every token that arrived before it began, whichever token
 //! caused it: a flood of invented keys delays a rotated key but never hides it (SPEC B-43, attacks
 //! 75 and 181).
@@ -17,9 +17,7 @@ use tokio::{select, sync::Notify, time::sleep};
 use crate::{
     base::{
         clock::{Clock, Now},
-        limits::fetch::{
-            EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAIT, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX,
-        },
+        limits::fetch::{EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX},
     },
     decide::refusal::Refusal,
     outbound::keys::settings::KeySource,
@@ -68,6 +66,15 @@ struct RefetchTicket {
     peer: ClientNetwork,
 }
 
+/// Why a request does not wait for keys; each has the time of the next fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotAsked {
+    /// No fetch may begin in time.
+    Later(Duration),
+    /// Too many requests wait.
+    Full(Duration),
+}
+
 /// Held by a request that waits for keys.
 pub(super) struct WaitingPlace<'a> {
     demand: &'a Demand,
@@ -86,11 +93,17 @@ impl Demand {
     }
 
     /// Returns a place to wait for `attempt`. Issues a ticket, unless the attempt has begun or
-    /// begins in time anyway.
+    /// begins in time anyway: within `patience`.
     ///
     /// # Errors
-    /// The time of the next fetch, if it is too late or too many requests wait.
-    pub(super) fn ask(&self, peer: ClientNetwork, attempt: u64, now: Duration) -> Result<WaitingPlace<'_>, Duration> {
+    /// [`NotAsked`], with the time of the next fetch.
+    pub(super) fn ask(
+        &self,
+        peer: ClientNetwork,
+        attempt: u64,
+        patience: Duration,
+        now: Duration,
+    ) -> Result<WaitingPlace<'_>, NotAsked> {
         let mut state = self.state();
         if state.begun < attempt {
             let asked = if self.may_ask { state.soonest(self.floor, peer, now) } else { Duration::MAX };
@@ -98,8 +111,8 @@ impl Demand {
             // Without tickets, the next attempt follows the current one soon.
             let scheduled = state.scheduled.unwrap_or(if self.may_ask { Duration::MAX } else { now }).max(now);
             let begins = asked.min(open).min(scheduled);
-            if begins > now.saturating_add(KEY_WAIT) {
-                return Err(begins);
+            if begins > now.saturating_add(patience) {
+                return Err(NotAsked::Later(begins));
             }
             if asked == begins && asked < open {
                 state.ticket = Some(RefetchTicket { at: asked, peer });
@@ -108,7 +121,7 @@ impl Demand {
         }
         let of_peer = state.waiting.get(&peer).copied().unwrap_or_default();
         if state.waiting_total >= KEY_WAITERS_MAX || of_peer >= KEY_WAITERS_PER_PEER_MAX {
-            return Err(state.next(now));
+            return Err(NotAsked::Full(state.next(now)));
         }
         state.waiting.insert(peer, of_peer.saturating_add(1));
         state.waiting_total = state.waiting_total.saturating_add(1);

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     base::{clock::Now, digest::sha256},
-    decide::token::jwk::{KeySet, KeySetFault},
+    decide::token::jwk::{KeySet, KeySetFault, UnusedKey},
     outbound::{
         fault::Fault,
         keys::{
@@ -90,7 +90,8 @@ impl IssuerKeys {
     /// document without a usable key does not: the issuer has withdrawn its keys, and a stolen key
     /// must not stay valid (SPEC B-44, attack 89).
     fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
-        let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
+        let before = self.published.load_full();
+        let generation = before.as_ref().map_or(0, |before| before.generation).saturating_add(1);
         let set = KeySet::examine(document)
             .map_err(|fault| self.source.fault(format_args!("the key set cannot be used: {fault}")))?;
         if set.is_empty() {
@@ -98,8 +99,11 @@ impl IssuerKeys {
             self.published.store(Some(Arc::new(Published { set: Arc::default(), generation, fetched, digest })));
             return Err(fault);
         }
-        self.log_unused(&set);
+        self.log_unused(&set, before.as_ref().map_or(&[], |before| before.set.unused()));
         let set = Arc::new(set);
+        if let Some(before) = before.filter(|before| before.set.has_the_keys_of(&set)) {
+            return Ok(Published { set, generation: before.generation, fetched, digest });
+        }
         info!(
             authorization_server = %self.rules().name, keys = set.len(), skipped = set.skipped(), generation,
             "new keys"
@@ -107,10 +111,11 @@ impl IssuerKeys {
         Ok(Published { set, generation, fetched, digest })
     }
 
-    /// A token that was signed with one of these keys is refused as one with an unknown key.
-    fn log_unused(&self, set: &KeySet) {
+    /// A token that was signed with one of these keys is refused as one with an unknown key. Keys
+    /// that were `told` before are not told again.
+    fn log_unused(&self, set: &KeySet, told: &[UnusedKey]) {
         let authorization_server = &self.rules().name;
-        for key in set.unused() {
+        for key in set.unused().iter().filter(|key| !told.iter().any(|one| one.is_like(key))) {
             let (name, why) = (key.name(), key.why());
             match key.is_odd() {
                 true => warn!(

@@ -18,12 +18,16 @@ use crate::{
     decide::{
         refusal::TokenFault,
         token::{
+            jwt::AwaitedKey,
             rules::AcceptedClients,
             testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
         },
     },
     outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers},
 };
+
+mod file;
+mod order;
 
 const FLOOR: Duration = Duration::from_secs(30);
 const PEER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -63,9 +67,12 @@ impl Kept {
 
     /// The result for a token whose key is not in the generation `seen`.
     async fn ask(&self, kid: &str, mut seen: u64) -> Result<u64, Refusal> {
-        let mut newer = self.keys.newer(PEER);
+        let mut newer = self.keys.newer(PEER, AwaitedKey::Unknown);
         loop {
-            let published = newer.than(seen).await?;
+            let published = newer.than(seen).await.map_err(|why| match why {
+                newer::NoNewerKeys::Certain => UNKNOWN,
+                newer::NoNewerKeys::Unavailable(refusal) => refusal,
+            })?;
             seen = published.generation;
             if published.set.knows(kid) {
                 return Ok(seen);
@@ -364,34 +371,4 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
     progress.wait_for(|progress| progress.fault.is_none() && progress.attempts > 0).await.unwrap();
     assert!(keys.current(clock.now()).unwrap().set.knows(P256.kid));
     assert_eq!(keys.discovery().document().await.unwrap(), metadata);
-}
-
-#[tokio::test(start_paused = true)]
-async fn keys_of_a_file_follow_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.json");
-    let write = |keys: &[Value]| fs::write(&path, json!({ "keys": keys }).to_string()).unwrap();
-    let kept = Kept::new(KeySource::File(path.clone()));
-    assert!(is_503(&kept.first().await));
-    let reached = async |test: &dyn Fn(&KeyStatus) -> bool| {
-        let mut progress = kept.keys.progress.subscribe();
-        while !test(&kept.keys.status()) {
-            progress.changed().await.unwrap();
-        }
-    };
-
-    write(&[P256.jwk()]);
-    reached(&|status| status.keys == 1 && status.last_error.is_none()).await;
-    // An unknown kid waits for the next look at the file.
-    assert_eq!(kept.ask("new", 1).await, Err(UNKNOWN));
-    write(&[P256.jwk(), renamed("new")]);
-    assert_eq!(kept.ask("new", 1).await, Ok(2));
-
-    fs::write(&path, "{").unwrap();
-    reached(&|status| status.last_error.is_some()).await;
-    assert!(kept.now_has("new"));
-    fs::remove_file(&path).unwrap();
-    reached(&|status| status.last_error.as_ref().is_some_and(|error| error.contains("No such file"))).await;
-    assert!(kept.now_has("new"));
-    assert!(kept.keys.status().last_error.unwrap().starts_with("jwks_file"));
 }

@@ -261,6 +261,60 @@ async fn attack_089_a_rotated_key_is_found_and_a_removed_one_stops_even_for_reme
     assert_eq!(world.site.hits("/b"), 1);
 }
 
+/// A token that names the key of A, and that another key has signed.
+fn by_another() -> String {
+    token(&FOREIGN_KEY, &json!({"kid": P256.kid}), &json!({}))
+}
+
+#[tokio::test]
+async fn attack_305_a_key_that_was_replaced_under_its_name_is_found_by_all_at_once_with_one_fetch() {
+    let world = Arc::new(World::new().await);
+    let old = good();
+    assert!(world.verify(&old).await.is_ok());
+    publish(&world.site, "/a", &[with(&FOREIGN_KEY.jwk(), &json!({"kid": P256.kid}))]);
+    let mut requests = JoinSet::new();
+    for number in 0..100 {
+        let world = Arc::clone(&world);
+        let token = token(&FOREIGN_KEY, &json!({"kid": P256.kid}), &json!({"jti": number.to_string()}));
+        requests.spawn(async move { world.verify(&token).await.is_ok() });
+    }
+    assert!(requests.join_all().await.into_iter().all(|is_good| is_good));
+    assert_eq!(world.site.hits("/a"), 2);
+    // What the old key has signed is refused without another fetch.
+    assert_eq!(world.verify(&old).await.err(), Some(Refusal::Token(TokenFault::Signature)));
+    assert_eq!(world.site.hits("/a"), 2);
+
+    // Also by a key of another kind.
+    publish(&world.site, "/a", &[with(&ED25519.jwk(), &json!({"kid": P256.kid}))]);
+    world.clock.turn(FLOOR);
+    assert!(world.verify(&token(&ED25519, &json!({"kid": P256.kid}), &json!({}))).await.is_ok());
+}
+
+#[tokio::test]
+async fn attack_305_tokens_that_another_key_signed_cause_few_fetches_and_never_wait_for_a_later_one() {
+    let world = World::new().await;
+    const FORGED: Refusal = Refusal::Token(TokenFault::Signature);
+    for sixth in 0..12 {
+        for _ in 0..10 {
+            assert_eq!(world.verify(&by_another()).await.err(), Some(FORGED.clone()));
+        }
+        assert!(world.site.hits("/a") <= 1 + sixth + 1, "in the sixth {sixth}");
+        world.clock.turn(FLOOR / 6);
+    }
+    assert!(world.site.hits("/a") <= 11, "five in each floor by one peer: {}", world.site.hits("/a"));
+    assert!(world.verify(&good()).await.is_ok());
+}
+
+#[tokio::test]
+async fn attack_305_while_the_issuer_is_down_nothing_proves_such_a_token_wrong() {
+    let world = World::new().await;
+    world.site.stop().await;
+    for _ in 0..2 {
+        assert!(matches!(world.verify(&by_another()).await, Err(Refusal::KeysUnavailable { .. })));
+    }
+    assert!(world.verify(&good()).await.is_ok());
+}
+
 #[tokio::test]
 async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_get_503() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-"""Python mcp 1.9.4, a client of 2025-03-26: discovers, registers, signs in and calls a tool. Usage: early.py URL
+"""Python mcp 1.9.4 or 1.9.2, a client of 2025-03-26: discovers, registers, signs in and calls a tool. Usage: early.py URL
 
 Prints one JSON line: what it parsed, where it registered, what the tool said, and whether it can parse the document for newer clients.
 """
@@ -72,7 +72,7 @@ async def main(url):
     httpx.AsyncClient.send = noted
     browser, storage, base = Browser(), Storage(), urllib.parse.urljoin(url, "/")
     provider = OAuthClientProvider(
-        server_url=url, client_metadata=OAuthClientMetadata(client_name="early", redirect_uris=[REDIRECT], grant_types=["authorization_code", "refresh_token"], response_types=["code"]),
+        server_url=url, client_metadata=OAuthClientMetadata(client_name=f"early-{said['sdk']}", redirect_uris=[REDIRECT], grant_types=["authorization_code", "refresh_token"], response_types=["code"]),
         storage=storage, redirect_handler=browser.open, callback_handler=browser.result)
     async with httpx.AsyncClient() as plain:
         newer = (await plain.get(f"{base}.well-known/oauth-authorization-server")).json()

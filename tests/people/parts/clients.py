@@ -46,7 +46,8 @@ def play(judge, world):
                 gateway.ready(f"http://127.0.0.1:{here['ADMIN']}/readyz", 30)
                 steps_up(judge, world, name, folder / name, base + path, first, more, "/oauth/authorize" if provider is None else "/auth")
                 if name == "smallest":
-                    early(judge, world, base + path, issuer, provider)
+                    for sdk in ("early", "earliest"):
+                        early(judge, world, sdk, base + path, issuer, provider)
 
 
 def configurations(issuer):
@@ -113,14 +114,14 @@ def steps_up(judge, world, name, folder, url, first, more, authorize):
         remote.stop()
 
 
-def early(judge, world, url, issuer, provider):
-    done = subprocess.run([world.early(), HERE / "clients/early.py", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+def early(judge, world, name, url, issuer, provider):
+    done = subprocess.run([world.early(name), HERE / "clients/early.py", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     lines = done.stdout.strip().splitlines()
     said = json.loads(lines[-1]) if lines else {}
     evidence = said or done.stderr[-600:]
-    judge(said.get("newer") not in (None, True), "mcp 1.9.4 cannot parse the metadata that newer clients get", said.get("newer"))
+    judge(said.get("newer") not in (None, True), f"mcp {said.get('sdk')} cannot parse the metadata that newer clients get", said.get("newer"))
     judge(said.get("registration") == f"{issuer}/reg" and f"{issuer}/reg" in said["posts"] and not any(at.endswith("/register") for at in said["posts"]), "it parses what the gateway mirrors for it, and registers at the issuer", evidence)
-    registered = [line for line in log_lines(provider) if line.get("path") == "/reg" and line.get("client_name") == "early"]
+    registered = [line for line in log_lines(provider) if line.get("path") == "/reg" and line.get("client_name") == f"early-{said.get('sdk')}"]
     judge(registered and registered[0].get("status") == 201, "where it is registered", registered[:1])
     judge(said.get("tool") == "Oslo: sunny", "it signs in there and calls a tool", said.get("tool") or done.stderr[-600:])
     status, about = said.get("fallback", [None, ""])

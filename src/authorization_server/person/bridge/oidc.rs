@@ -177,6 +177,6 @@ impl OidcBridge {
         let link = self.link();
         let document = link.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
         issuer_metadata::read(&document, &link.settings.issuer)
-            .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
+            .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, fault)))
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{AskedAs, IssuerFault, MetadataFault, places, read};
-use crate::base::limits::fetch::METADATA_BYTES_MAX;
+use super::{AskedAs, IssuerFault, MetadataFault, lines_to_write, places, read};
+use crate::base::{limits::fetch::METADATA_BYTES_MAX, names::Issuer};
 
 const ISSUER: &str = "https://auth.example/tenant";
 
@@ -34,25 +34,80 @@ fn a08_the_document_must_be_the_issuers_own() {
 
 #[test]
 fn a08_what_is_not_one_object_with_one_meaning_is_unreadable() {
-    for document in [
-        "",
-        "{}",
-        "null",
-        "[\"https://auth.example/tenant\",null,null,null,null,[]]",
-        "{\"issuer\":\"https://auth.example/tenant\"} {}",
-        "\u{feff}{\"issuer\":\"https://auth.example/tenant\"}",
-        "{\"issuer\":[\"https://auth.example/tenant\"]}",
-        "{\"issuer\":\"https://evil.example\",\"issuer\":\"https://auth.example/tenant\"}",
-        "{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":\"a\",\"jwks_\\u0075ri\":\"b\"}",
-        "{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":{}}",
-        "<html>sign in</html>",
+    const UNREADABLE: MetadataFault = MetadataFault::Unreadable;
+    const ISSUER_HAS_NONE: MetadataFault = MetadataFault::Member("issuer");
+    const KEYS_HAVE_NONE: MetadataFault = MetadataFault::Member("jwks_uri");
+    for (document, fault) in [
+        ("", UNREADABLE),
+        ("{}", ISSUER_HAS_NONE),
+        ("null", UNREADABLE),
+        ("[\"https://auth.example/tenant\",null,null,null,null,[]]", UNREADABLE),
+        ("{\"issuer\":\"https://auth.example/tenant\"} {}", UNREADABLE),
+        ("\u{feff}{\"issuer\":\"https://auth.example/tenant\"}", UNREADABLE),
+        ("{\"issuer\":[\"https://auth.example/tenant\"]}", ISSUER_HAS_NONE),
+        ("{\"issuer\":\"https://evil.example\",\"issuer\":\"https://auth.example/tenant\"}", ISSUER_HAS_NONE),
+        ("{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":\"a\",\"jwks_\\u0075ri\":\"b\"}", KEYS_HAVE_NONE),
+        ("{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":{}}", KEYS_HAVE_NONE),
+        ("<html>sign in</html>", UNREADABLE),
     ] {
-        assert_eq!(read(document.as_bytes(), ISSUER), Err(MetadataFault::Unreadable), "{document}");
+        assert_eq!(read(document.as_bytes(), ISSUER), Err(fault), "{document}");
     }
-    assert_eq!(read(b"{\"issuer\":\"\xff\"}", ISSUER), Err(MetadataFault::Unreadable));
+    assert_eq!(read(b"{\"issuer\":\"\xff\"}", ISSUER), Err(UNREADABLE));
     assert_eq!(read(&vec![b' '; METADATA_BYTES_MAX + 1], ISSUER), Err(MetadataFault::TooLarge));
     let deep = format!("{{\"issuer\":\"{ISSUER}\",\"x\":{}", "[".repeat(20_000));
-    assert_eq!(read(deep.as_bytes(), ISSUER), Err(MetadataFault::Unreadable));
+    assert_eq!(read(deep.as_bytes(), ISSUER), Err(UNREADABLE));
+}
+
+#[test]
+fn people_a9_attack_306_an_odd_member_that_does_not_decide_counts_as_absent() {
+    let document = json!({
+        "issuer": ISSUER, "jwks_uri": "https://auth.example/keys",
+        "token_endpoint": 5, "userinfo_endpoint": ["https://auth.example/me"], "registration_endpoint": {},
+        "authorization_endpoint": null, "introspection_endpoint": false,
+        "token_endpoint_auth_methods_supported": "none",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_post", null],
+        "authorization_response_iss_parameter_supported": "true", "code_challenge_methods_supported": "S256",
+    });
+    let text = document.to_string();
+    let twice = text.replacen('{', "{\"registration_endpoint\":\"https://auth.example/r\",", 1);
+    for text in [text, twice] {
+        let read = read(text.as_bytes(), ISSUER).unwrap();
+        assert_eq!(read.jwks_uri.as_deref(), Some("https://auth.example/keys"));
+        let odd = ["token_endpoint", "userinfo_endpoint", "registration_endpoint", "introspection_endpoint"];
+        assert_eq!(read.odd, [&odd[..], &["introspection_endpoint_auth_methods_supported"]].concat());
+        assert_eq!(
+            (read.authorization_endpoint, read.token_endpoint, read.userinfo_endpoint, read.registration_endpoint),
+            (None, None, None, None)
+        );
+        assert_eq!((read.introspection_endpoint, read.introspection_endpoint_auth_methods_supported), (None, None));
+        assert_eq!(read.token_endpoint_auth_methods_supported, Some(vec!["none".to_owned()]));
+        assert!(read.authorization_response_iss_parameter_supported, "what protects is heard");
+    }
+    // The same value twice has one meaning, and two values have none, whatever their order.
+    for (members, expected) in [
+        (r#""token_endpoint":"a","token_endpoint":"a""#, Some("a")),
+        (r#""token_endpoint":"a","token_endpoint":"b""#, None),
+        (r#""token_endpoint":"a","token_endpoint":"b","token_endpoint":"b""#, None),
+        (r#""token_endpoint":"a","token_endpoint":null"#, None),
+    ] {
+        let found = read(format!("{{\"issuer\":\"{ISSUER}\",{members}}}").as_bytes(), ISSUER).unwrap();
+        assert_eq!(found.token_endpoint.as_deref(), expected, "{members}");
+    }
+}
+
+#[test]
+fn people_a7_the_lines_to_write_pass_check() {
+    let written = ["https://a.example", "https://b.example", "https://c.example"].map(Issuer::from);
+    for (found, expected) in [
+        (
+            "https://b.example",
+            "issuer: https://b.example, with accepted_issuers: [https://a.example, https://c.example]",
+        ),
+        ("https://d.example", "issuer: https://d.example"),
+    ] {
+        assert_eq!(lines_to_write(found, &written), expected);
+    }
+    assert_eq!(lines_to_write("https://a.example", &[]), "issuer: https://a.example");
 }
 
 #[test]

@@ -38,6 +38,12 @@ impl UnusedKey {
         matches!(self.unfit, Unfit::Odd(_))
     }
 
+    /// Whether both are called the same and are unused for the same reason, at whatever place.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.id == other.id && self.unfit == other.unfit
+    }
+
     /// Its id and its place in the key set.
     #[must_use]
     pub fn name(&self) -> String {

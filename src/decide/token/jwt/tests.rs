@@ -348,7 +348,7 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
         (RSA.kid, Algorithm::RS256, jsonwebtoken::DecodingKey::from_secret(b"x")),
     ];
     for (kid, algorithm, decoding) in broken {
-        let broken = PublicKey { id: Some(kid.into()), algorithms: vec![algorithm], decoding };
+        let broken = PublicKey { id: Some(kid.into()), algorithms: vec![algorithm], decoding, digest: [0; 32] };
         let keys = KeySet { keys: vec![broken], ..KeySet::default() };
         let key = [&RSA, &P256, &ED25519].into_iter().find(|key| key.kid == kid).unwrap();
         let name = if algorithm == Algorithm::EdDSA { "EdDSA".to_owned() } else { format!("{algorithm:?}") };

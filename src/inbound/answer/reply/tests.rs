@@ -89,7 +89,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
         "other_issuer",
         "retry-after: 3",
         "the authorization server cannot be used: its metadata names another issuer; if it is the right one, the \
-         operator of this gateway must write this line: issuer: https://other.example",
+         operator of this gateway must write: issuer: https://other.example",
     ),
     (
         503,
@@ -223,7 +223,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
         40102,
         "token_issuer",
         "",
-        "the access token was refused: the token is not from an issuer that this resource accepts",
+        "the access token was refused: the token is not from an issuer that this resource accepts: its iss is absent or another",
     ),
     (401, 40102, "token_unknown_key", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_signature", "", "the access token was refused: the token is not valid"),

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::base::limits::fetch::KEY_WAIT;
 
 const FLOOR: Duration = Duration::from_secs(30);
 
@@ -26,7 +27,9 @@ fn secs(secs: u64) -> Duration {
 /// the fetch.
 fn fetched(demand: &Demand, peer: ClientNetwork, now: Duration) -> Result<Duration, Duration> {
     let attempt = demand.next_attempt();
-    let _place = demand.ask(peer, attempt, now)?;
+    let _place = demand.ask(peer, attempt, KEY_WAIT, now).map_err(|why| match why {
+        NotAsked::Later(at) | NotAsked::Full(at) => at,
+    })?;
     let at = demand.next(now);
     assert_eq!(demand.begin(Cause::Ticket, at), attempt);
     demand.rest_until(at + secs(480));
@@ -73,7 +76,7 @@ fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() 
     // A scheduled fetch counts as well.
     demand.rest_until(secs(14));
     let attempt = demand.next_attempt();
-    assert!(demand.ask(peer(2), attempt, secs(11)).is_ok());
+    assert!(demand.ask(peer(2), attempt, KEY_WAIT, secs(11)).is_ok());
     assert_eq!(demand.state().ticket, None);
     assert_eq!(demand.begin(Cause::Schedule, secs(14)), attempt);
     assert_eq!(demand.state().caused.len(), 1, "and is charged to no peer");
@@ -83,14 +86,14 @@ fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() 
 fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning() {
     let demand = demand();
     let before = demand.next_attempt();
-    let _first = demand.ask(peer(1), before, secs(10)).ok().unwrap();
+    let _first = demand.ask(peer(1), before, KEY_WAIT, secs(10)).ok().unwrap();
     assert_eq!(demand.begin(Cause::Ticket, secs(10)), before);
     let during = demand.next_attempt();
     assert!(during > before);
-    let _second = demand.ask(peer(1), during, secs(11)).ok().unwrap();
+    let _second = demand.ask(peer(1), during, KEY_WAIT, secs(11)).ok().unwrap();
     assert_eq!(demand.next(secs(11)), secs(15), "another one is asked for");
     // A token that arrived before the fetch needs no other fetch, however late it takes its place.
-    let _third = demand.ask(peer(2), before, secs(11)).ok().unwrap();
+    let _third = demand.ask(peer(2), before, KEY_WAIT, secs(11)).ok().unwrap();
     assert_eq!(demand.state().ticket, Some(RefetchTicket { at: secs(15), peer: peer(1) }));
 }
 
@@ -98,9 +101,9 @@ fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning()
 fn attack_181_places_to_wait_are_bounded_for_each_peer_and_for_all() {
     let demand = demand();
     let attempt = demand.next_attempt();
-    let take = |from: ClientNetwork| demand.ask(from, attempt, secs(10));
+    let take = |from: ClientNetwork| demand.ask(from, attempt, KEY_WAIT, secs(10));
     let first: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(1)).ok().unwrap()).collect();
-    assert_eq!(take(peer(1)).err(), Some(secs(10)), "the fetch is due at once all the same");
+    assert_eq!(take(peer(1)).err(), Some(NotAsked::Full(secs(10))), "the fetch is due at once all the same");
     let second: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(2)).ok().unwrap()).collect();
     assert!(take(peer(3)).is_err());
     drop(first);
@@ -115,8 +118,21 @@ fn a_file_is_waited_for_and_never_asked_for() {
     let demand = Demand::new(FLOOR, &KeySource::File("keys.json".into()));
     demand.begin(Cause::Schedule, secs(9));
     let attempt = demand.next_attempt();
-    assert!(demand.ask(peer(1), attempt, secs(9)).is_ok(), "while it is read");
+    assert!(demand.ask(peer(1), attempt, KEY_WAIT, secs(9)).is_ok(), "while it is read");
     demand.rest_until(secs(11));
-    assert!(demand.ask(peer(1), attempt, secs(10)).is_ok());
+    assert!(demand.ask(peer(1), attempt, KEY_WAIT, secs(10)).is_ok());
     assert_eq!(demand.state().ticket, None);
+}
+
+#[test]
+fn attack_305_without_patience_a_fetch_is_asked_for_only_where_it_begins_at_once() {
+    let demand = demand();
+    let ask = |from, attempt, now| demand.ask(from, attempt, Duration::ZERO, secs(now)).map(|_| ());
+    assert_eq!(ask(peer(1), 2, 100), Ok(()));
+    assert_eq!(ask(peer(1), 2, 100), Ok(()), "the same fetch");
+    demand.begin(Cause::Ticket, secs(100));
+    assert_eq!(ask(peer(1), 2, 100), Ok(()), "the fetch has begun");
+    demand.rest_until(secs(580));
+    assert_eq!(ask(peer(1), 3, 101), Err(NotAsked::Later(secs(105))));
+    assert_eq!(ask(peer(2), 3, 105), Ok(()));
 }

@@ -124,11 +124,66 @@ async fn people_a7_metadata_of_another_issuer_is_told_with_the_line_to_write() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     assert_eq!((told.reason().as_str(), told.header("Retry-After").is_some()), ("other_issuer", true));
-    let line = format!("must write this line: issuer: {other}");
+    let line = format!("must write: issuer: {other}");
     assert!(told.text().contains(&line), "{}", told.text());
     let mirror = world.send(&Ask::get("/.well-known/oauth-authorization-server")).await;
     assert!(mirror.status == 503 && mirror.text().contains(&line), "{}", mirror.text());
     let log = world.gateway.line(|line| line.contains("if this is your issuer, write issuer: ")).await;
     assert!(log.contains(&other), "{log}");
+    world.close().await;
+}
+
+/// The name in the metadata is accepted already: the two change places, because each may be there once.
+#[tokio::test]
+async fn people_a7_a_name_that_is_accepted_already_is_told_with_both_lines() {
+    let issuer = server::Upstream::start(None).await;
+    let own = issuer.url();
+    let document = json!({"issuer": "https://b.example", "jwks_uri": format!("{own}/keys")}).to_string();
+    issuer.answer_with(move |_| server::json(200, &document));
+    let yaml = format!("  house: {{issuer: \"{own}\", accepted_issuers: [\"https://b.example\"]}}\n");
+    let world = Plan::standard().issuers(&yaml).start().await;
+    let told = world.send(&ask(&world.mint().claim("iss", json!(own)))).await;
+    assert_eq!((told.status, told.reason().as_str()), (503, "other_issuer"));
+    let lines = format!("must write: issuer: https://b.example, with accepted_issuers: [{own}]");
+    assert!(told.text().contains(&lines), "{}", told.text());
+    world.gateway.line(|line| line.contains(&lines[12..])).await;
+    world.close().await;
+    // What it says to write passes the check.
+    let yaml =
+        format!("  house: {{issuer: https://b.example, accepted_issuers: [{own}], jwks: {{url: \"{own}/keys\"}}}}\n");
+    let swapped = Plan::standard().issuers(&yaml).try_start().await;
+    swapped.ok().expect("the configuration is good").close().await;
+}
+
+/// An `iss` that nearly fits is the first row of Auth0's own table.
+#[tokio::test]
+async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
+    let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/jwks\"}}\n";
+    let servers = OPEN.replace("    audiences", "    authorization_servers: [house]\n    audiences")
+        + "  second: {path: /second, upstream: {url: \"@UPSTREAM@/mcp\"}, authorization_servers: [other], access: authenticated}\n";
+    let world = Plan::standard().servers(&servers).issuers(issuers).start().await;
+    world.until_ready().await;
+    let own = world.issuer.url();
+    for (iss, level, advice) in [
+        (format!("{own}/"), "WARN", format!("by the slash at its end alone: write {own}/")),
+        (own.replace("http:", "https:"), "WARN", "by its scheme alone".to_owned()),
+        ("https://other.example".to_owned(), "WARN", "add its entry to authorization_servers of the server".to_owned()),
+        ("https://evil.example/secret-name".to_owned(), "INFO", "add it to accepted_issuers".to_owned()),
+    ] {
+        let reply = world.send(&ask(&world.mint().claim("iss", json!(iss)))).await;
+        assert_eq!((reply.status, reply.reason().as_str()), (401, "token_issuer"), "{iss}");
+        let description = reply.challenge_parameter("error_description").unwrap();
+        assert!(description.ends_with("its iss is absent or another"), "{description}");
+        world
+            .gateway
+            .line(|line| line.contains("\"audit\"") && line.contains("\"token_issuer\",\"claim\":\"iss\""))
+            .await;
+        let line = world.gateway.line(|line| line.contains("its iss is not an issuer") && line.contains(&advice)).await;
+        assert!(line.contains(level) && line.contains("\"server\":\"main\""), "{line}");
+    }
+    let expired = world.send(&ask(&world.mint().claim("exp", json!(1)))).await;
+    assert_eq!((expired.status, expired.reason().as_str()), (401, "token_expired"));
+    world.gateway.line(|line| line.contains("\"token_expired\",\"claim\":\"exp\"")).await;
+    assert!(!world.gateway.output().contains("secret-name"), "no value of a token is logged");
     world.close().await;
 }

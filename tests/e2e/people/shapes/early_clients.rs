@@ -9,8 +9,13 @@ use crate::e2e::world::{
 };
 
 const MIRROR: &str = "/.well-known/oauth-authorization-server";
-/// What Python's SDK 1.9.4 cannot parse.
-const NEWER: [&str; 5] = [
+/// What Python's SDKs 1.8 and 1.9 cannot parse; the first five: up to 1.9.2.
+const NEWER: [&str; 10] = [
+    "response_types_supported",
+    "grant_types_supported",
+    "token_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_methods_supported",
     "token_endpoint_auth_signing_alg_values_supported",
     "revocation_endpoint_auth_signing_alg_values_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",
@@ -22,7 +27,11 @@ fn metadata(issuer: &str, registers: bool) -> Value {
     let mut all = json!({
         "issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}"), "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"), "revocation_endpoint": format!("{issuer}/revoke"),
-        "response_types_supported": ["code"], "code_challenge_methods_supported": ["S256"], "scopes_supported": ["openid"],
+        "response_types_supported": ["code", "code id_token"], "code_challenge_methods_supported": ["plain", "S256"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"], "scopes_supported": ["openid"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
         "revocation_endpoint_auth_signing_alg_values_supported": ["RS256"],
         "introspection_endpoint_auth_signing_alg_values_supported": ["RS256"],
@@ -63,8 +72,10 @@ async fn people_a13_early_clients_get_what_they_can_parse_and_others_get_everyth
     }
     let mut expected = document.clone();
     for name in NEWER {
-        expected.as_object_mut().unwrap().remove(name);
+        expected.as_object_mut().unwrap().remove(name).unwrap();
     }
+    // The member stays, and of its values the one that MCP requires.
+    expected["code_challenge_methods_supported"] = json!(["S256"]);
     for version in ["2025-03-26", "2024-11-05"] {
         let reply = world.send(&Ask::get(MIRROR).with("MCP-Protocol-Version", version)).await;
         assert_eq!((reply.status, reply.json()), (200, expected.clone()), "{version}");
@@ -105,5 +116,75 @@ async fn people_a13_the_503_of_the_mirror_does_not_mention_a_token() {
     assert!(!text.contains("token") && text.contains(&away.url()) && text.contains("try again"), "{text}");
     // Without its metadata nothing is known of its registration.
     assert_eq!(world.send(&Ask::post("/register", "{}")).await.reason(), "not_found");
+    world.close().await;
+}
+
+const TWO_SERVERS: &str = r#"
+  a: {path: /a/mcp, upstream: {url: "@UPSTREAM@/mcp"}, authorization_servers: [FIRST], access: authenticated}
+  b: {path: /b/mcp, upstream: {url: "@UPSTREAM@/mcp"}, authorization_servers: [SECOND], access: authenticated}
+"#;
+
+/// Two servers, `a` with the first issuer and `b` with the second; and their URLs.
+async fn two(first: &str, second: &str) -> (World, [server::Upstream; 2]) {
+    let issuers = [server::Upstream::start(None).await, server::Upstream::start(None).await];
+    for (issuer, registers) in issuers.iter().zip([true, false]) {
+        let (text, keys) = (metadata(&issuer.url(), registers).to_string(), house_key_set().to_string());
+        issuer.answer_with(move |seen| match seen.target.as_str() {
+            JWKS_PATH => server::json(200, &keys),
+            path if path == METADATA_PATHS[0] => server::json(200, &text),
+            _ => server::json(404, "{}"),
+        });
+    }
+    let yaml = issuers
+        .iter()
+        .zip(["one", "two"])
+        .map(|(issuer, name)| format!("  {name}: {{issuer: \"{}\"}}\n", issuer.url()));
+    let yaml: String = yaml.collect();
+    let servers = TWO_SERVERS.replace("FIRST", first).replace("SECOND", second);
+    let world = Plan::standard().servers(&servers).issuers(&yaml).start().await;
+    world.until_ready().await;
+    (world, issuers)
+}
+
+#[tokio::test]
+async fn people_a13_several_servers_of_one_issuer_have_its_metadata_at_the_root() {
+    let (world, [one, _two]) = two("one", "one").await;
+    let reply = world.send(&Ask::get(MIRROR).with("MCP-Protocol-Version", "2025-03-26")).await;
+    assert_eq!((reply.status, reply.json()["issuer"].as_str()), (200, Some(&*one.url())), "{reply:?}");
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(world.send(&Ask::get("/.well-known/openid-configuration")).await.json(), metadata(&one.url(), true));
+    assert_eq!(world.send(&Ask::new("HEAD", MIRROR)).await.status, 200);
+    assert_eq!(world.send(&Ask::post(MIRROR, "{}")).await.status, 405);
+    // The document about a server stays with that server.
+    assert_eq!(world.send(&Ask::get("/.well-known/oauth-protected-resource")).await.status, 404);
+    for path in ["/register", "/register/", "/a/mcp/register", "/b/mcp/register/"] {
+        let reply = world.send(&Ask::post(path, "{}")).await;
+        let told = reply.json()["error_description"].as_str().unwrap_or_default().to_owned();
+        assert!(reply.status == 404 && told.contains(&format!("{}/clients", one.url())), "{path}: {reply:?}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a13_several_issuers_are_each_named_where_such_a_client_asks() {
+    let (world, [one, two]) = two("one", "two").await;
+    let reply = world.send(&Ask::get(MIRROR)).await;
+    let told = reply.json()["error_description"].as_str().unwrap().to_owned();
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (404, Some("*")));
+    for word in [&one.url(), &two.url(), "followed by the path of that MCP server", "root: true"] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert!(!told.contains("/a/mcp"), "the paths of servers are not told: {told}");
+    let told = |reply: &Value| reply["error_description"].as_str().unwrap().to_owned();
+    let both = told(&world.send(&Ask::post("/register", "{}")).await.json());
+    assert!(both.contains(&format!("{0} registers them at {0}/clients", one.url())), "{both}");
+    assert!(both.contains(&format!("{} has no registration_endpoint", two.url())), "{both}");
+    let of_one = told(&world.send(&Ask::post("/a/mcp/register", "{}")).await.json());
+    assert!(of_one.contains(&format!("{}/clients", one.url())) && !of_one.contains(&two.url()), "{of_one}");
+    let of_two = told(&world.send(&Ask::post("/b/mcp/register", "{}")).await.json());
+    assert!(of_two.contains(&two.url()) && !of_two.contains(&one.url()), "{of_two}");
+    for path in ["/c/mcp/register", "/a/mcp/x/register", "/register/x", "/registered", "/a/mcp/registered"] {
+        assert_eq!(world.send(&Ask::post(path, "{}")).await.reason(), "not_found", "{path}");
+    }
     world.close().await;
 }

@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant, sleep};
 
 use crate::e2e::world::{
     Ask, Plan, World, call,
-    issuer::{JWKS_PATH, METADATA_PATHS},
+    issuer::{JWKS_PATH, METADATA_PATHS, house_key_set},
     key::{Alg, OTHER},
     server,
 };
@@ -177,5 +177,71 @@ async fn people_a9_attack_241_a_redirect_of_the_keys_to_elsewhere_or_in_a_loop_i
     let line = world.gateway.line(|line| line.contains(&host)).await;
     assert!(line.contains("redirects are followed only to the same scheme, host and port"), "{line}");
     assert!(!line.contains("secret=1"), "{line}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a9_attack_305_a_key_that_was_replaced_under_its_kid_is_found_at_once() {
+    let world = Plan::standard().issuers("  house: {issuer: \"@ISSUER@\"}\n").start().await;
+    world.until_ready().await;
+    let before = world.issuer.key_fetches();
+    // Until the issuer publishes the new key, its token is refused, once that is certain.
+    let kid =
+        house_key_set()["keys"].as_array().unwrap().iter().find(|key| key["crv"] == "P-256").unwrap()["kid"].clone();
+    let new = world.mint().by(&OTHER).head("kid", kid.clone()).token();
+    let ask = |token: &str| Ask::post("/mcp", call("safe")).token(token);
+    let early = world.send(&ask(&new)).await;
+    assert_eq!((early.status, early.reason().as_str()), (401, "token_signature"));
+    assert_eq!(world.issuer.key_fetches() - before, 1);
+    let line = world.gateway.line(|line| line.contains("but another key signed it")).await;
+    assert!(line.contains(kid.as_str().unwrap()) && line.contains("INFO"), "{line}");
+    // Forged tokens cause no fetch without end, and each is refused at once.
+    for _ in 0..50 {
+        assert_eq!(world.send(&ask(&new)).await.status, 401);
+    }
+    assert_eq!(world.issuer.key_fetches() - before, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a9_a_replaced_key_works_with_its_first_token() {
+    let world = ready().await;
+    assert_eq!(world.send(&Ask::post("/mcp", call("safe")).token(&world.token())).await.status, 200);
+    let kid =
+        house_key_set()["keys"].as_array().unwrap().iter().find(|key| key["crv"] == "P-256").unwrap()["kid"].clone();
+    world.issuer.publish(json!({"keys": [OTHER.jwk(Alg::Es256, kid.as_str().unwrap())]}));
+    let fetches = world.issuer.key_fetches();
+    let new = world.mint().by(&OTHER).head("kid", kid).token();
+    assert_eq!(world.send(&Ask::post("/mcp", call("safe")).token(&new)).await.status, 200);
+    // The replaced key is gone.
+    let old = world.send(&Ask::post("/mcp", call("safe")).token(&world.token())).await;
+    assert_eq!((old.status, old.reason().as_str()), (401, "token_signature"));
+    assert!(world.issuer.key_fetches() - fetches <= 2);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a9_attack_306_odd_members_of_the_metadata_stop_no_token() {
+    let issuer = server::Upstream::start(None).await;
+    let keys = house_key_set().to_string();
+    let document = format!(
+        "{{\"issuer\":\"{0}\",\"jwks_uri\":\"{0}{JWKS_PATH}\",\"authorization_response_iss_parameter_supported\":null,\
+         \"token_endpoint_auth_methods_supported\":\"none\",\"registration_endpoint\":7,\"token_endpoint\":[],\
+         \"code_challenge_methods_supported\":\"S256\"}}",
+        issuer.url()
+    );
+    let sent = document.clone();
+    issuer.answer_with(move |seen| match seen.target.as_str() {
+        JWKS_PATH => server::json(200, &keys),
+        path if path == METADATA_PATHS[0] => server::json(200, &sent),
+        _ => server::json(404, "{}"),
+    });
+    let world = Plan::standard().issuers(&format!("  house: {{issuer: \"{}\"}}\n", issuer.url())).start().await;
+    world.until_ready().await;
+    let token = world.mint().claim("iss", json!(issuer.url())).token();
+    assert_eq!(world.send(&Ask::post("/mcp", call("safe")).token(&token)).await.status, 200);
+    let line = world.gateway.line(|line| line.contains("members without a meaning")).await;
+    assert!(line.contains("token_endpoint, registration_endpoint"), "{line}");
+    assert_eq!(world.send(&Ask::get("/.well-known/oauth-authorization-server")).await.text(), document);
     world.close().await;
 }

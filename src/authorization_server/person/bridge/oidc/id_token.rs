@@ -126,13 +126,17 @@ impl OidcBridge {
         let mut keys = link.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::verify(&unverified, &expected, &keys.set, now);
         // The token came from the IdP itself, so a client cannot cause key fetches.
-        let mut newer = link.keys.newer(None);
-        while proof == Err(TokenFault::UnknownKey) {
-            keys = newer.than(keys.generation).await.map_err(|why| match why {
-                NoNewerKeys::UnknownKey => refused(TokenFault::UnknownKey),
-                NoNewerKeys::Unavailable(_) => no_keys(),
-            })?;
-            proof = id_token::verify(&unverified, &expected, &keys.set, now);
+        let awaited = |proof: &Result<_, TokenFault>| unverified.awaits(proof.as_ref().err()?, expected.algorithms);
+        if let Some(key) = awaited(&proof) {
+            let mut newer = link.keys.newer(None, key);
+            while awaited(&proof).is_some() {
+                keys = match newer.than(keys.generation).await {
+                    Ok(keys) => keys,
+                    Err(NoNewerKeys::Certain) => break,
+                    Err(NoNewerKeys::Unavailable(_)) => return Err(no_keys()),
+                };
+                proof = id_token::verify(&unverified, &expected, &keys.set, now);
+            }
         }
         let claims = proof.map_err(refused)?;
         self.health.believed();
