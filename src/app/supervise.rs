@@ -20,8 +20,10 @@ use crate::{
     },
     authorization_server::{embedded::State, upkeep},
     base::limits::operating::{FILES_AT_REST, FILES_LOOKED_AT_EVERY},
-    config::{Settings, remaining},
-    decide::token::api_key::ApiKeyEntry,
+    config::{
+        Settings,
+        remaining::{self, Remaining},
+    },
     inbound::state::{gateway::Gateway, server::Snapshot},
     outbound::keys::IssuerKeys,
 };
@@ -36,8 +38,8 @@ pub(super) struct Supervisor {
     pub(super) status: Arc<Status>,
     pub(super) certificates: Vec<WatchedCertificate>,
     pub(super) watch: FileWatch,
-    /// The API keys that were withdrawn, or narrowed, since the last reload that succeeded.
-    pub(super) withdrawn: Vec<Box<str>>,
+    /// What was withdrawn, or narrowed, since the last reload that succeeded.
+    pub(super) withdrawn: Vec<String>,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
     /// The task that keeps the keys of each issuer fresh.
@@ -157,13 +159,13 @@ impl Supervisor {
             }
             Err(fault) => Err(vec![fault.to_string()]),
         };
-        let (taken, api_keys) = match loaded {
+        let (taken, wanted) = match loaded {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
                 }
-                let api_keys = loaded.settings.api_keys.clone();
-                (self.take(loaded.settings).await, Some(api_keys))
+                let wanted = loaded.settings.clone();
+                (self.take(loaded.settings).await, Some(wanted))
             }
             Err(problems) => (Err(problems), None),
         };
@@ -178,48 +180,43 @@ impl Supervisor {
             tracing::error!("{problem}");
         }
         tracing::error!(problems = wrong.len(), "reload failed: the previous configuration stays in force");
-        self.withdraw(api_keys).await;
+        self.withdraw(wanted).await;
         if !self.withdrawn.is_empty() {
-            wrong.push(format!("API keys that were withdrawn all the same: {}", named(&self.withdrawn)));
+            wrong.push(format!("withdrawn all the same: {}", named(&self.withdrawn)));
         }
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
     }
 
-    /// Withdraws the API keys of the configuration in force that the refused one no longer has:
-    /// `wanted`, or those that their file has as far as it can be read.
-    async fn withdraw(&mut self, wanted: Option<Vec<ApiKeyEntry>>) {
-        let in_force = self.settings.api_keys.clone();
-        let Some(path) = self.settings.provenance.api_keys.clone().filter(|_| !in_force.is_empty()) else { return };
-        let shown = path.display().to_string();
-        let compared = spawn_blocking(move || match wanted {
-            Some(wanted) => remaining::common(&in_force, &wanted),
-            None => remaining::remaining(&in_force, &path),
-        });
-        // What cannot be compared is withdrawn.
-        let remaining = compared.await.unwrap_or_default();
-        let before = &self.settings.api_keys;
-        if remaining == *before {
-            return;
-        }
-        let names = |of: &[ApiKeyEntry]| of.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
-        let is_gone = |key: &&ApiKeyEntry| !remaining.iter().any(|other| other.name == key.name);
-        let gone: Vec<Box<str>> = before.iter().filter(is_gone).map(|key| key.name.clone()).collect();
-        let narrowed: Vec<ApiKeyEntry> = remaining.iter().filter(|key| !before.contains(key)).cloned().collect();
-        let (narrowed, stay) = (names(&narrowed), names(&remaining));
-        let settings = Settings { api_keys: remaining, ..self.settings.clone() };
+    /// Withdraws the API keys and accounts of the configuration in force that the refused one no
+    /// longer has: `wanted`, or their files as far as these can be read.
+    async fn withdraw(&mut self, wanted: Option<Settings>) {
+        let in_force = self.settings.clone();
+        let compared = spawn_blocking(move || remaining::remaining(&in_force, wanted.as_ref())).await;
+        let Remaining { settings, gone, narrowed } = match compared {
+            Ok(remaining) if remaining.gone.is_empty() && remaining.narrowed.is_empty() => return,
+            Ok(remaining) => remaining,
+            Err(fault) => {
+                tracing::error!(%fault, "API keys and accounts that were removed cannot be withdrawn: restart the process");
+                return;
+            }
+        };
         match self.builder.build(&settings, &self.parts) {
             Ok((snapshot, parts)) => self.apply(settings, snapshot, parts),
             Err(wrong) => {
-                tracing::error!(why = wrong.join("; "), "API keys cannot be withdrawn: restart the process");
+                let why = wrong.join("; ");
+                tracing::error!(
+                    why,
+                    "API keys and accounts that were removed cannot be withdrawn: restart the process"
+                );
                 return;
             }
         }
+        let api_keys: Vec<String> = self.settings.api_keys.iter().map(|key| key.name.to_string()).collect();
         tracing::error!(
-            file = shown,
             withdrawn = named(&gone),
             narrowed = named(&narrowed),
-            in_force = named(&stay),
-            "API keys that the file no longer has, or whose entry cannot be read, are withdrawn although the reload failed; no key is added or gets more until a reload succeeds"
+            api_keys_in_force = named(&api_keys),
+            "API keys and accounts that their file no longer has, or whose entry cannot be read, are withdrawn although the reload failed; none is added or gets more until a reload succeeds"
         );
         self.withdrawn.extend(gone.into_iter().chain(narrowed));
     }
@@ -262,9 +259,9 @@ impl Supervisor {
 }
 
 /// The first of these names, and how many there are.
-fn named(names: &[Box<str>]) -> String {
+fn named(names: &[String]) -> String {
     const SHOWN: usize = 20;
-    let shown = names.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>().join(", ");
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => "none".to_owned(),
         count if count > SHOWN => format!("{shown} and {} more", count - SHOWN),

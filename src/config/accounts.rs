@@ -66,7 +66,7 @@ fn list(field: &Field<'_>) -> Accounts {
 
 type Named = Written<Box<str>>;
 
-fn account(fields: &mut Fields<'_>) -> Option<(Account, Named, Option<Named>)> {
+pub(super) fn account(fields: &mut Fields<'_>) -> Option<(Account, Named, Option<Named>)> {
     let name = fields.need("name", "the name that the user types to log in").and_then(|field| typed(&field));
     let password = fields.need("password", "a hash from `portcullis hash-password`");
     let password = password.and_then(|field| hash(&field));

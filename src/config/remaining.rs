@@ -1,63 +1,142 @@
-//! Which API keys stay in force while the configuration as a whole is refused.
+//! Which API keys and accounts stay in force while the configuration as a whole is refused.
 //!
-//! A key that was taken out must stop working, whatever else is wrong (attack 316). So the keys in
-//! force are compared with their file as far as it can be read; nothing is added or widened.
+//! What was taken out must stop working, whatever else is wrong (attack 316). So the keys and
+//! accounts in force are compared with their files as far as these can be read; nothing is added or
+//! widened.
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
+use self::written::{Entries, written};
 use crate::{
-    base::limits::operating::CONFIG_BYTES_MAX,
-    config::{api_keys, environment::process_environment, reader::Field, reading::Reading, secret, tree},
+    authorization_server::{
+        person::accounts::{Account, Accounts},
+        settings::{EmbeddedSettings, Login},
+    },
+    config::{Settings, accounts, api_keys, reader::Fields},
     decide::token::api_key::{ApiKeyEntry, hex_of},
 };
 
-/// The keys in force that the file at `path` still has. A file that cannot be read has none.
+mod written;
+
+/// The settings in force, without what the refused configuration no longer has.
+#[derive(Debug, PartialEq)]
+pub struct Remaining {
+    /// The settings that stay.
+    pub settings: Settings,
+    /// What is withdrawn, such as `API key ci`.
+    pub gone: Vec<String>,
+    /// What has less than before.
+    pub narrowed: Vec<String>,
+}
+
+/// Compares the settings in force with `wanted`, or with the files of keys and accounts where the
+/// refused configuration could not be read.
 #[must_use]
-pub fn remaining(in_force: &[ApiKeyEntry], path: &Path) -> Vec<ApiKeyEntry> {
-    match secret::bounded(path, CONFIG_BYTES_MAX) {
-        Ok(bytes) => remaining_in(in_force, &String::from_utf8_lossy(&bytes)),
-        Err(_) => Vec::new(),
+pub fn remaining(in_force: &Settings, wanted: Option<&Settings>) -> Remaining {
+    let mut left = Remaining { settings: in_force.clone(), gone: Vec::new(), narrowed: Vec::new() };
+    let kept = match (wanted, &in_force.provenance.api_keys) {
+        (Some(wanted), _) => common(&in_force.api_keys, &wanted.api_keys),
+        (None, Some(file)) => remaining_keys(&in_force.api_keys, file),
+        (None, None) => in_force.api_keys.clone(),
+    };
+    for key in &in_force.api_keys {
+        let now = kept.iter().find(|now| now.name == key.name);
+        left.tell(|| format!("API key {}", key.name), now.map(|now| now == key));
+    }
+    left.settings.api_keys = kept;
+    for (index, embedded) in in_force.embedded.iter().enumerate() {
+        let Login::Accounts(before) = &embedded.login else { continue };
+        let file = in_force.provenance.embedded.get(index).and_then(|kept| kept.accounts.as_deref());
+        let Some(kept) = kept_accounts(before, embedded, file, wanted) else { continue };
+        for account in &before.accounts {
+            let now = kept.iter().find(|now| now.name == account.name);
+            left.tell(|| format!("account {:?}", account.name), now.map(|now| now == account));
+        }
+        if let Some(embedded) = left.settings.embedded.get_mut(index) {
+            embedded.login = Login::Accounts(Accounts { accounts: kept });
+        }
+    }
+    left
+}
+
+impl Remaining {
+    /// Notes what became of one entry: whether it is there, and the same.
+    fn tell(&mut self, name: impl Fn() -> String, is_same: Option<bool>) {
+        match is_same {
+            None => self.gone.push(name()),
+            Some(false) => self.narrowed.push(name()),
+            Some(true) => {}
+        }
     }
 }
 
-/// The keys in force that are also in `wanted`, each with what both give it.
-#[must_use]
-pub fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry]) -> Vec<ApiKeyEntry> {
-    let is_same = |key: &ApiKeyEntry, other: &ApiKeyEntry| key.sha256 == other.sha256 && key.name == other.name;
+/// `None` if nothing says which accounts there should be.
+fn kept_accounts(
+    before: &Accounts,
+    embedded: &EmbeddedSettings,
+    file: Option<&Path>,
+    wanted: Option<&Settings>,
+) -> Option<Vec<Account>> {
+    match wanted {
+        Some(wanted) => {
+            let same = wanted.embedded.iter().find(|one| one.name == embedded.name)?;
+            let Login::Accounts(after) = &same.login else { return None };
+            Some(common_accounts(&before.accounts, &after.accounts))
+        }
+        None => Some(remaining_accounts(&before.accounts, file?)),
+    }
+}
+
+/// The keys in force that the file still has. A file that cannot be read has none.
+fn remaining_keys(in_force: &[ApiKeyEntry], file: &Path) -> Vec<ApiKeyEntry> {
+    let read = |text: &str| keys_in(in_force, text);
+    written::read(file).as_deref().map(read).unwrap_or_default()
+}
+
+/// The accounts in force that the file still has. A file that cannot be read has none.
+fn remaining_accounts(in_force: &[Account], file: &Path) -> Vec<Account> {
+    let read = |text: &str| accounts_in(in_force, text);
+    written::read(file).as_deref().map(read).unwrap_or_default()
+}
+
+/// Where the text is not YAML with a list of keys, those stay whose digest stands in it.
+fn keys_in(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
+    fn entry(fields: &mut Fields<'_>) -> Option<ApiKeyEntry> {
+        api_keys::entry(fields, None).map(|(entry, _)| entry)
+    }
+    match written(text, ["keys file", "keys", "keys file[]"], entry) {
+        Entries::Read(wanted) => common(in_force, &wanted),
+        Entries::Words(words) => {
+            let is_there =
+                |key: &&ApiKeyEntry| words.iter().any(|word| word.eq_ignore_ascii_case(&hex_of(&key.sha256)));
+            in_force.iter().filter(is_there).cloned().collect()
+        }
+    }
+}
+
+/// Where the text is not YAML with a list of accounts, those stay whose hash stands in it.
+fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
+    fn entry(fields: &mut Fields<'_>) -> Option<Account> {
+        accounts::account(fields).map(|(account, ..)| account)
+    }
+    match written(text, ["accounts file", "accounts", "accounts file[]"], entry) {
+        Entries::Read(wanted) => common_accounts(in_force, &wanted),
+        Entries::Words(words) => {
+            let is_there = |account: &&Account| words.iter().any(|word| *word == *account.hash);
+            in_force.iter().filter(is_there).cloned().collect()
+        }
+    }
+}
+
+/// The keys that are in both, each with what both give it.
+fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry]) -> Vec<ApiKeyEntry> {
     let narrowed = |key: &ApiKeyEntry| {
-        let mut same = wanted.iter().filter(|other| is_same(key, other)).peekable();
+        let mut same = wanted.iter().filter(|other| key.sha256 == other.sha256 && key.name == other.name).peekable();
         same.peek()?;
         let common = same.fold(key.clone(), narrow);
         (!common.servers.is_empty()).then_some(common)
     };
     in_force.iter().filter_map(narrowed).collect()
-}
-
-/// The keys in force that the text of a file still has. Where it is not YAML with a list of keys,
-/// those stay whose digest stands in it outside comments.
-#[must_use]
-pub fn remaining_in(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
-    if let Some(written) = entries(text) {
-        return common(in_force, &written);
-    }
-    let digests: HashSet<String> = (text.lines().map(without_comment))
-        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()))
-        .map(str::to_ascii_lowercase)
-        .collect();
-    in_force.iter().filter(|key| digests.contains(&hex_of(&key.sha256))).cloned().collect()
-}
-
-/// The entries that can be read; `None` if there is no list of them.
-fn entries(text: &str) -> Option<Vec<ApiKeyEntry>> {
-    let reading = Reading::new("", Path::new("/"), &process_environment);
-    let root = tree::parse(text, &reading)?;
-    let mut list = None;
-    let _ = Field::root(&reading, &root).section("keys file", |fields| {
-        list = fields.get("keys")?.list("API keys");
-        Some(())
-    });
-    let read = |item: &Field<'_>| item.section("keys file[]", |fields| api_keys::entry(fields, None));
-    Some(list?.iter().filter_map(read).map(|(entry, _)| entry).collect())
 }
 
 /// `key` with what `other` gives it, too.
@@ -69,11 +148,17 @@ fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry) -> ApiKeyEntry {
     key
 }
 
-/// A line up to its comment (YAML 1.2.2 §6.6).
-fn without_comment(line: &str) -> &str {
-    let begins = |at: usize| line.get(..at).is_none_or(|before| before.is_empty() || before.ends_with([' ', '\t']));
-    let comment = line.match_indices('#').map(|(at, _)| at).find(|at| begins(*at));
-    comment.and_then(|at| line.get(..at)).unwrap_or(line)
+/// The accounts that are in both, each with the groups of both. A changed password counts: the one
+/// before may be what had to go.
+fn common_accounts(in_force: &[Account], wanted: &[Account]) -> Vec<Account> {
+    let narrowed = |account: &Account| {
+        let is_same = |other: &&Account| other.name == account.name && other.subject == account.subject;
+        let other = wanted.iter().find(is_same)?;
+        let mut common = Account { hash: other.hash.clone(), ..account.clone() };
+        common.groups.retain(|group| other.groups.contains(group));
+        Some(common)
+    };
+    in_force.iter().filter_map(narrowed).collect()
 }
 
 #[cfg(test)]

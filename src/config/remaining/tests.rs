@@ -52,14 +52,14 @@ fn attack_316_a_key_stays_only_if_its_entry_is_there() {
         (format!("keyz:\n{two}"), vec!["two"], "a name with a mistake"),
         (format!("keys:\n{}\u{FFFD}%[", two.replace("two", "other")), vec!["two"], "only the digest counts"),
     ] {
-        assert_eq!(names(&remaining_in(&in_force, &text)), expected, "{why}:\n{text}");
+        assert_eq!(names(&keys_in(&in_force, &text)), expected, "{why}:\n{text}");
     }
-    assert_eq!(remaining_in(&in_force, &format!("keys:\n{one}{two}")), in_force);
+    assert_eq!(keys_in(&in_force, &format!("keys:\n{one}{two}")), in_force);
 }
 
 #[test]
 fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
-    let read = |rest: &str| remaining_in(&[key("one", 1)], &format!("keys:\n{}", line("one", 1, rest))).pop();
+    let read = |rest: &str| keys_in(&[key("one", 1)], &format!("keys:\n{}", line("one", 1, rest))).pop();
     let narrowed = |change: fn(&mut ApiKeyEntry)| {
         let mut key = key("one", 1);
         change(&mut key);
@@ -82,15 +82,47 @@ fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
     }
     // A second entry with the same digest is a mistake; both count.
     let twice = format!("keys:\n{}{}", line("one", 1, SAME), line("one", 1, "servers: [s]"));
-    assert_eq!(remaining_in(&[key("one", 1)], &twice)[0].servers, [ServerName::from("s")]);
+    assert_eq!(keys_in(&[key("one", 1)], &twice)[0].servers, [ServerName::from("s")]);
 }
 
 #[test]
 fn attack_316_a_file_that_is_gone_has_no_keys() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.yaml");
-    assert_eq!(remaining(&[key("one", 1)], &path), []);
+    assert_eq!(remaining_keys(&[key("one", 1)], &path), []);
     std::fs::write(&path, format!("keys:\n{}", line("one", 1, SAME))).unwrap();
-    assert_eq!(remaining(&[key("one", 1)], &path), [key("one", 1)]);
-    assert_eq!(remaining(&[key("one", 1)], folder.path()), []);
+    assert_eq!(remaining_keys(&[key("one", 1)], &path), [key("one", 1)]);
+    assert_eq!(remaining_keys(&[key("one", 1)], folder.path()), []);
+}
+
+#[test]
+fn attack_316_an_account_stays_only_if_its_entry_is_there() {
+    const HASH: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$1F6ZuJ0PnEDBnQ3YlX1S4g$Z3VhcmRpYW4gb2YgYSBob3VzZSB3aXRob3V0IGRvb3I";
+    let other = HASH.replace("1F6Z", "2F6Z");
+    let account = |name: &str, hash: &str| Account {
+        name: name.into(),
+        hash: hash.into(),
+        groups: vec!["a".into(), "b".into()],
+        display: None,
+        subject: None,
+    };
+    let in_force = [account("ann", HASH), account("bob", &other)];
+    let line = |name: &str, hash: &str, rest: &str| format!("  - {{name: {name}, password: \"{hash}\"{rest}}}\n");
+    let (ann, bob) = (line("ann", HASH, ", groups: [a, b]"), line("bob", &other, ", groups: [a, b]"));
+    for (text, expected, why) in [
+        (format!("accounts:\n{bob}{ann}"), vec!["ann", "bob"], "nothing changed"),
+        (format!("accounts:\n{bob}"), vec!["bob"], "one was taken out"),
+        (format!("accounts:\n{bob}{}", line("new", HASH, "")), vec!["bob"], "nothing is added"),
+        (format!("accounts:\n{bob}  - {{name: three}}\n"), vec!["bob"], "another entry has a mistake"),
+        (format!("accounts:\n{bob}{}", line("ann", HASH, ", subject: x")), vec!["bob"], "another user"),
+        (format!("accounts:\n{bob}#{ann}- : ["), vec!["bob"], "not YAML"),
+        (String::new(), vec![], "emptied"),
+    ] {
+        let kept = accounts_in(&in_force, &text);
+        assert_eq!(kept.iter().map(|account| &*account.name).collect::<Vec<_>>(), expected, "{why}:\n{text}");
+        assert!(kept.iter().all(|account| in_force.contains(account)), "{why}");
+    }
+    let narrowed = accounts_in(&in_force, &format!("accounts:\n{}", line("ann", &other, ", groups: [b, c]")));
+    assert_eq!(narrowed, [Account { groups: vec!["b".into()], ..account("ann", &other) }], "the password changed");
 }

@@ -150,6 +150,35 @@ async fn login_b1_attack_223_a_removed_account_or_client_ends_its_tokens_on_ever
 }
 
 #[tokio::test]
+async fn login_b1_attack_316_a_removed_account_loses_its_tokens_although_the_reload_is_refused() {
+    let login = a_day().await;
+    let client = Client::register(&login, json!({})).await;
+    let (bob, ada) = (signed_in(&login, &client, "bob").await, signed_in(&login, &client, "ada").await);
+    // A mistake elsewhere, which stays.
+    for replica in [0, 1] {
+        login.edit(replica, |text| format!("{text}nonsense: 1\n"));
+    }
+    let open = streams(&login, &bob.access).await;
+    let before = std::fs::read_to_string(login.world.folder.path().join("accounts.yaml")).unwrap();
+    write(&login, "accounts.yaml", |text| {
+        text.lines().filter(|line| !line.contains("bob")).collect::<Vec<_>>().join("\n")
+    });
+    ends(&login, &bob.access, open, "the account is removed").await;
+    for replica in [0, 1] {
+        login.process(replica).line(|line| line.contains("are withdrawn although") && line.contains("bob")).await;
+        assert_eq!(call_tool(&login, replica, &ada.access, "safe").await.status, 200);
+    }
+    // When all is mended, the account has its logins again.
+    write(&login, "accounts.yaml", |_| before);
+    for replica in [0, 1] {
+        login.edit(replica, |text| text.replace("nonsense: 1\n", ""));
+        login.until_readyz(replica, "the reload", |ready| !ready.text().contains("reload failed")).await;
+        assert_eq!(call_tool(&login, replica, &bob.access, "safe").await.status, 200);
+    }
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_b1_a_token_lives_an_hour_by_default_and_at_most_a_day() {
     let login = LoginPlan::accounts().start().await;
     let tokens = Client::desktop().sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;

@@ -55,9 +55,12 @@ async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reloa
     until_status(&world, &of(0), 401).await;
     assert!(!ending.rest().await.text().contains("two"), "its stream ends");
     let line = world.gateway.line(|line| line.contains("are withdrawn although the reload failed")).await;
-    assert!(line.contains("\"withdrawn\":\"one\"") && line.contains("\"in_force\":\"two, three, four\""), "{line}");
+    assert!(
+        line.contains("\"withdrawn\":\"API key one\"") && line.contains("_in_force\":\"two, three, four\""),
+        "{line}"
+    );
     let notes = world.admin("/readyz").await.json()["notes"].to_string();
-    assert!(notes.contains("session_keys") && notes.contains("withdrawn all the same: one"), "{notes}");
+    assert!(notes.contains("session_keys") && notes.contains("withdrawn all the same: API key one"), "{notes}");
 
     // A new entry with a mistake stands beside the removal.
     write(&entries[2..], "  - {name: new}\n").unwrap();
@@ -69,7 +72,7 @@ async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reloa
     // A key does not come back before a reload succeeds.
     write(&entries, "").unwrap();
     world.gateway.signal("HUP");
-    world.gateway.line(|line| line.contains("\"withdrawn\":\"three\"")).await;
+    world.gateway.line(|line| line.contains("\"withdrawn\":\"API key three\"")).await;
     sleep(Duration::from_secs(2)).await;
     assert_eq!(world.send(&of(0)).await.status, 401);
     // The stream of the key that stayed has stayed.
