@@ -47,6 +47,7 @@ mod connect;
 mod counts;
 mod h1;
 mod h2;
+mod heard;
 mod idle;
 mod links;
 mod moved;

@@ -81,7 +81,7 @@ async fn attack_177_an_upstream_that_stays_away_fails_calls_at_once_and_is_found
 #[tokio::test]
 async fn attack_178_a_changed_dns_record_is_followed_under_load() {
     let (old, new) = (Ipv4Addr::new(127, 78, 0, 1), Ipv4Addr::new(127, 78, 0, 2));
-    let Some(dns) = Dns::start(Some(old)).await else { return };
+    let dns = Dns::start(Some(old)).await;
     // The same port at two addresses.
     let first = Upstream::start_at((old, 0).into()).await;
     let second = Upstream::start_at((new, first.address().port()).into()).await;
@@ -103,7 +103,7 @@ async fn attack_178_a_changed_dns_record_is_followed_under_load() {
 
 #[tokio::test]
 async fn attack_182_a_dns_that_hangs_holds_one_thread_and_the_answer_says_so() {
-    let Some(dns) = Dns::start(None).await else { return };
+    let dns = Dns::start(None).await;
     let plan = plan("upstream: {url: \"http://mcp.example:8000/mcp\", connect_timeout: 3s}").name_server(dns.address());
     let world = plan.start().await;
     let before = world.gateway.threads();

@@ -5,10 +5,10 @@ use std::{
     io, mem,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
 };
 
 use ::h2::{
@@ -23,7 +23,6 @@ use http::{
 };
 use http_body::Body;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::Notify,
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -31,6 +30,7 @@ use tokio::{
 use super::{
     body_upload::BodyUpload,
     counts::{Counts, Opened},
+    heard::{Heard, LinkState},
     request::{SentBody, Unsent, UpstreamRequest},
 };
 use crate::{
@@ -55,20 +55,6 @@ pub(super) struct Link {
     old_at: Instant,
 }
 
-/// The state of a connection, shared by driver and pool.
-struct LinkState {
-    /// The peer's limit on open streams; [`UNTOLD`] at first.
-    streams_max: AtomicUsize,
-    /// Open streams, counted by slots.
-    streams: AtomicUsize,
-    /// Whether the connection accepts no more streams.
-    is_closed: AtomicBool,
-    /// Whether a byte was read since the driver's last check.
-    heard: AtomicBool,
-    /// Notified when the connection ends or `streams_max` changes.
-    changed: Notify,
-}
-
 /// The place of a stream on a connection, given back on drop.
 pub(super) struct StreamSlot {
     sender: SendRequest<Bytes>,
@@ -91,9 +77,10 @@ impl Link {
             streams: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            refused: OnceLock::new(),
             changed: Notify::new(),
         });
-        let heard = Heard { stream, state: Arc::clone(&state), is_write_lost: false };
+        let heard = Heard::over(stream, &state);
         let (sender, connection) = Builder::new()
             .initial_max_send_streams(UNTOLD)
             .initial_window_size(UPSTREAM_H2_STREAM_WINDOW_BYTES)
@@ -119,7 +106,10 @@ impl Link {
             let mut changed = pin!(self.state.changed.notified());
             changed.as_mut().enable();
             if self.is_closed() {
-                return Err(reset("the connection was closed before SETTINGS came"));
+                return Err(self.state.refused.get().map_or_else(
+                    || reset("the connection was closed before SETTINGS came"),
+                    |told| DialFault { kind: DialFaultKind::TlsOwn, cause: io::Error::other(told.clone()) },
+                ));
             }
             if self.state.streams_max.load(Ordering::Acquire) != UNTOLD {
                 return Ok(());
@@ -309,92 +299,4 @@ async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, 
 
 fn reset(cause: &str) -> DialFault {
     DialFault { kind: DialFaultKind::Reset, cause: io::Error::other(cause.to_owned()) }
-}
-
-/// A stream that notes when the peer sends a byte.
-///
-/// A peer that closes its connection under our writes has often said why: a GOAWAY and answers lie
-/// unread in the socket. The library would fail every stream at the failed write. So what can no
-/// longer be written is dropped without an error, and the connection ends when its input does.
-struct Heard {
-    stream: Stream,
-    state: Arc<LinkState>,
-    /// Whether the peer takes no more bytes.
-    is_write_lost: bool,
-}
-
-impl Heard {
-    /// The result of a write of `length` bytes.
-    fn written(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
-        match written {
-            Poll::Ready(Err(cause)) if is_closed_by_peer(&cause) => {
-                self.is_write_lost = true;
-                self.state.is_closed.store(true, Ordering::Release);
-                Poll::Ready(Ok(length))
-            }
-            written => written,
-        }
-    }
-
-    /// The result of a flush or of a shutdown.
-    fn flushed(&mut self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        self.written(flushed.map_ok(|()| 0), 0).map_ok(|_| ())
-    }
-}
-
-fn is_closed_by_peer(cause: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-}
-
-impl AsyncRead for Heard {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_ready() {
-            self.state.heard.store(true, Ordering::Release);
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.is_write_lost {
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.written(written, bytes.len())
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let length = pieces.iter().map(|piece| piece.len()).sum();
-        if self.is_write_lost {
-            return Poll::Ready(Ok(length));
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.written(written, length)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_write_lost {
-            return Poll::Ready(Ok(()));
-        }
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.flushed(flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_write_lost {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -30,32 +30,28 @@ struct State {
 }
 
 impl Dns {
-    /// Starts one, which needs root: port 53, and `unshare -m` for the gateway. `None`, and a loud word, where that is not given.
-    pub async fn start(answer: Option<Ipv4Addr>) -> Option<Self> {
+    /// Starts one, which needs root: port 53, and `unshare -m` for the gateway. Without them the test fails, for it proves nothing.
+    pub async fn start(answer: Option<Ipv4Addr>) -> Self {
         Self::start_with(answer.as_slice()).await
     }
 
     /// The same, with all of these addresses for each name.
-    pub async fn start_with(answer: &[Ipv4Addr]) -> Option<Self> {
+    pub async fn start_with(answer: &[Ipv4Addr]) -> Self {
         let last = NEXT.fetch_add(1, Ordering::SeqCst);
         let process = std::process::id().to_be_bytes();
         let address = Ipv4Addr::new(127, 53 ^ process[2], process[3], last);
         let may_unshare =
             std::process::Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
-        let socket = match UdpSocket::bind(SocketAddr::new(address.into(), 53)).await {
-            Ok(socket) if may_unshare => socket,
-            _ => {
-                eprintln!("SKIPPED: needs root, for port 53 and a mount namespace");
-                return None;
-            }
-        };
+        assert!(may_unshare, "`unshare -m` (util-linux) does not work: run this test as root");
+        let socket = UdpSocket::bind(SocketAddr::new(address.into(), 53)).await;
+        let socket = socket.unwrap_or_else(|error| panic!("port 53 of {address}: {error}: run this test as root"));
         let state = Arc::new(State {
             answer: Mutex::new(answer.to_vec()),
             asked: AtomicUsize::new(0),
             changed: watch::Sender::new(()),
         });
         let task = tokio::spawn(serve(socket, Arc::clone(&state)));
-        Some(Self { address: address.into(), state, task })
+        Self { address: address.into(), state, task }
     }
 
     /// Where it listens.

@@ -70,10 +70,16 @@ impl Guarded {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.piece.is_none() {
             let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
-            match ready!(Pin::new(answer).poll_frame(cx)).transpose()?.map(Frame::into_data) {
-                Some(Ok(piece)) => self.piece = Some((piece.clone(), piece)),
-                Some(Err(other)) => return Poll::Ready(Some(Ok(other))),
-                None => return Poll::Ready(None),
+            let frame = ready!(Pin::new(answer).poll_frame(cx));
+            let Some(Ok(piece)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) else {
+                return Poll::Ready(frame);
+            };
+            match piece.filter(|_| self.decompressor.is_some()) {
+                Some(piece) => self.piece = Some((piece.clone(), piece.clone())),
+                None => {
+                    let met = piece.is_some_and(|piece| self.shows_list(watch, piece));
+                    return Poll::Ready(if met { Some(Err(self.break_off(WHY))) } else { frame });
+                }
             }
         }
         match self.read(watch) {
@@ -82,54 +88,56 @@ impl Guarded {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Err(why) => {
-                (self.answer, self.piece) = (None, None);
-                Poll::Ready(Some(Err(why)))
-            }
+            Err(why) => Poll::Ready(Some(Err(self.break_off(why)))),
         }
     }
 
-    /// Reads some of the piece. All of it is read before it is relayed.
+    /// Decodes some of the piece. All of it is read before it is relayed.
     fn read(&mut self, mut watch: Option<&mut AnswerWatch>) -> Result<ControlFlow<()>, Broken> {
-        let Self { guard, decompressor, piece, .. } = self;
-        let Some((_, rest)) = piece else { return Ok(ControlFlow::Break(())) };
         let mut left = DECODED_TURN_BYTES;
         loop {
-            let is_read = guard.is_some() || watch.as_ref().is_some_and(|watch| watch.reads());
-            let part = match decompressor {
-                Some(decompressor) if is_read => match decompressor.step(rest) {
-                    Ok(None) => return Ok(ControlFlow::Break(())),
-                    Ok(Some(part)) => part,
-                    // If the client was promised these bytes as they are, a fault in them is the
-                    // client's to see. What cannot be read has no task and no event.
-                    Err(Broken::Unfit(_)) if guard.is_none() => {
-                        if let Some(watch) = watch.as_deref_mut() {
-                            watch.cannot_read();
-                        }
-                        continue;
-                    }
-                    Err(why) => return Err(why),
-                },
-                Some(_) => {
-                    *decompressor = None;
-                    return Ok(ControlFlow::Break(()));
-                }
-                None => std::mem::take(rest),
-            };
-            if guard.as_mut().is_some_and(|guard| guard.meets(&part)) {
-                return Err(WHY);
-            }
-            if let Some(watch) = watch.as_deref_mut() {
-                watch.see(&part);
-            }
-            if decompressor.is_none() {
+            let is_read = self.guard.is_some() || watch.as_ref().is_some_and(|watch| watch.reads());
+            let (Some(decompressor), Some((_, rest)), true) = (&mut self.decompressor, &mut self.piece, is_read) else {
+                self.decompressor = None;
                 return Ok(ControlFlow::Break(()));
+            };
+            let part = match decompressor.step(rest) {
+                Ok(None) => return Ok(ControlFlow::Break(())),
+                Ok(Some(part)) => part,
+                // If the client was promised these bytes as they are, a fault in them is the
+                // client's to see. What cannot be read has no task and no event.
+                Err(Broken::Unfit(_)) if self.guard.is_none() => {
+                    if let Some(watch) = watch.as_deref_mut() {
+                        watch.cannot_read();
+                    }
+                    continue;
+                }
+                Err(why) => return Err(why),
+            };
+            if self.shows_list(watch.as_deref_mut(), &part) {
+                return Err(WHY);
             }
             match left.checked_sub(part.len()) {
                 Some(rest) => left = rest,
                 None => return Ok(ControlFlow::Continue(())),
             }
         }
+    }
+
+    /// Whether a list starts in `part`. If not, the watch sees it.
+    fn shows_list(&mut self, watch: Option<&mut AnswerWatch>, part: &Bytes) -> bool {
+        if self.guard.as_mut().is_some_and(|guard| guard.meets(part)) {
+            return true;
+        }
+        if let Some(watch) = watch {
+            watch.see(part);
+        }
+        false
+    }
+
+    fn break_off(&mut self, why: Broken) -> Broken {
+        (self.answer, self.piece) = (None, None);
+        why
     }
 
     /// Whether all bytes have come. False for an answer that was broken off.
