@@ -72,7 +72,9 @@ pub fn is_of_client(name: &str, client_claims: &[&str]) -> bool {
 }
 
 fn shows_a_user(claims: &Map<String, Value>) -> bool {
-    claims.contains_key(SUBJECT) || OF_A_USER.iter().any(|name| claims.contains_key(*name))
+    // An introspection answer may hold `null` for what there is not.
+    let has = |name: &str| claims.get(name).is_some_and(|value| !value.is_null());
+    has(SUBJECT) || OF_A_USER.iter().any(|name| has(name))
 }
 
 #[cfg(test)]

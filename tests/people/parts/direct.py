@@ -43,8 +43,8 @@ def canaille(judge, world):
         company.refuses("a refresh token", tokens["refresh_token"], "token_inactive", INACTIVE)
         company.refuses("a token that the gateway's client may not introspect", company.sign_in(ALL, "elsewhere")[1]["access_token"], "token_inactive", INACTIVE)
         company.asks_for_more("a user's token", company.sign_in(READ)[1]["access_token"])
-        # Its tokens of machines have no mark: they are answered as a user's.
-        company.asks_for_more("a machine's token", company.machine("machine-secret", READ))
+        # Its tokens of machines have no sub: their client names them.
+        company.says_so("a machine's token", company.machine("machine-secret", READ))
         company.works("a machine", company.machine("machine-secret", ALL))
         # As an administrator does: clients without a secret cannot revoke there.
         company.loses_stream(tokens["access_token"], lambda: oauth.ask("GET", f"{company.origin}/control?do=revoke"))
@@ -77,7 +77,7 @@ def django(judge, world):
         opaque.refuses("a token for the server's URL with a query", opaque.sign_in(ALL, resource=f"{opaque.resource}?toolsets=repos")[1]["access_token"], "token_audience", "aud")
         opaque.refuses("a token of a client that sent no resource", opaque.machine(machine, ALL, resource=None), "token_no_audience", "aud")
         opaque.asks_for_more("a user's token", opaque.sign_in(READ)[1]["access_token"])
-        opaque.asks_for_more("a machine's token", opaque.machine(machine, READ))
+        opaque.says_so("a machine's token", opaque.machine(machine, READ))
         fresh = client.refresh(tokens["refresh_token"]).json
         opaque.works("a user whose token was refreshed", fresh.get("access_token"))
         opaque.loses_stream(fresh.get("access_token"), lambda: client.revoke(fresh["access_token"]))

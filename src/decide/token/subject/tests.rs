@@ -63,6 +63,15 @@ fn people_a3_b17_attack_296_a_claim_of_the_client_names_no_user() {
 }
 
 #[test]
+fn people_a3_a_null_shows_no_user() {
+    let mut token = with(&claims(), &json!({"sub": null}));
+    token["username"] = Value::Null;
+    let rules = TokenRules { subject_claims: vec!["sub".into(), "client_id".into()], ..rules() };
+    let claims = Arc::new(token.as_object().unwrap().clone());
+    assert!(read(&claims, TokenType::Access, &rules.issuers[0], &rules, now()).is_ok());
+}
+
+#[test]
 fn people_d3_a50_a_caller_that_is_named_by_its_client_is_a_machine() {
     for (names, changes, is_machine) in [
         (&["sub", "client_id"], json!({"sub": null}), true),
