@@ -147,6 +147,20 @@ fn what_may_stay_is_warned_of() {
 }
 
 #[test]
+fn people_c2_a_parameter_that_only_one_of_two_urls_pins_is_warned_of() {
+    let said = |query: &str, legacy: &str| {
+        let upstream = format!("    upstream: {{url: \"http://127.0.0.1:8000/mcp?tenant=a\"{query}}}\n");
+        let old = format!("    legacy_sse: {{path: /weather/sse, upstream: \"http://127.0.0.1:8000/sse{legacy}\"}}\n");
+        warnings(&changed(UPSTREAM, &(upstream + &old))).join("\n")
+    };
+    let warned = said("", "");
+    assert!(warned.contains("legacy_sse.upstream") && warned.contains("(tenant)"), "{warned}");
+    for (query, legacy) in [("", "?tenant=b"), ("", "?x=1&TENANT=a"), (", query: drop", "")] {
+        assert_eq!(said(query, legacy), "");
+    }
+}
+
+#[test]
 fn what_is_right_is_neither_refused_nor_warned_of() {
     for (from, to) in [
         (LISTEN, "  - address: 127.0.0.1:0\n  - address: 127.0.0.1:0\n  - address: \"[::1]:8080\"\n"),
