@@ -7,6 +7,7 @@ pub(in crate::inbound) mod forward;
 mod introspected;
 pub(in crate::inbound) mod keep_alive;
 pub(in crate::inbound) mod lease;
+pub(in crate::inbound) mod long_fields;
 pub(in crate::inbound) mod outgoing;
 pub(in crate::inbound) mod relay;
 pub(in crate::inbound) mod reply;

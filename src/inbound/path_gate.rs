@@ -46,6 +46,7 @@ use crate::{
         answer::{
             forward::refusal_of,
             lease::Lease,
+            long_fields,
             relay::body::{RelayBody, Relayed},
             reply::preflight,
             reply_body::ReplyBody,
@@ -253,6 +254,7 @@ async fn ask(
             });
         }
     };
+    long_fields::tell(arrival, server, caller.as_deref(), answer.status());
     let (mut answer, body) = answer.into_parts();
     let fits = check_answer(answer.status, &head.method)
         .and_then(|()| answer::one_reading(answer.status, &mut answer.headers));

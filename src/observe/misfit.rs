@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Instant};
 
+use http::{HeaderName, StatusCode};
+
 use crate::{
     base::names::ServerName,
     decide::{
@@ -87,6 +89,23 @@ impl Observe {
             tracing::warn!(
                 %server, %peer, limit = format_args!("limits.{limit}"), left_out,
                 "no room for a request without a token: its client is told to sign in (401); each address has a part of the limit, so if clients come through a proxy, list it in `trusted_proxies`"
+            );
+        }
+    }
+
+    /// The upstream refused a request whose identity headers are long. First the longest field and
+    /// its claim, then the bytes of this field and of all such fields.
+    pub fn long_fields(
+        &self,
+        server: &ServerName,
+        status: StatusCode,
+        (header, claim): (&HeaderName, &str),
+        (bytes, bytes_of_all): (usize, usize),
+    ) {
+        if let Some(left_out) = self.misfits.admit("identity", Instant::now()) {
+            tracing::warn!(
+                %server, status = status.as_u16(), %header, claim, bytes, bytes_of_all, left_out,
+                "the MCP server refused a request, perhaps because the fields of `identity_headers` are too long for it: raise its limit on header fields (Node: --max-http-header-size, gunicorn: --limit-request-field_size, nginx: large_client_header_buffers), or pass a shorter claim"
             );
         }
     }

@@ -59,12 +59,17 @@ impl IdentityHeader {
     /// Adds the claim's value. A claim that is absent or null adds nothing, and neither does an
     /// address that the token calls unverified: the upstream could not know.
     pub fn add_to(&self, headers: &mut HeaderMap, caller: &Caller) {
-        let claims = caller.claims();
-        if let Some(value) = pointer::find(claims, &self.claim).and_then(field_value)
-            && email::may_count(claims, &self.claim)
-        {
+        if let Some(value) = self.value(caller) {
             headers.insert(self.name.clone(), value);
         }
+    }
+
+    /// The value that is added for this caller.
+    #[must_use]
+    pub fn value(&self, caller: &Caller) -> Option<HeaderValue> {
+        let claims = caller.claims();
+        let value = pointer::find(claims, &self.claim).and_then(field_value)?;
+        email::may_count(claims, &self.claim).then_some(value)
     }
 }
 

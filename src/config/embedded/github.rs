@@ -120,40 +120,54 @@ pub(super) fn look_at_grants(field: &Field<'_>, github: &GitHubSettings, grants:
 pub(super) fn look_at(claims: &Field<'_>) {
     for entry in claims.entries("accepted values by claim").unwrap_or_default() {
         let found = quoted(entry.name);
-        if !CLAIMS.contains(&entry.name) {
+        // `/email` is `email`.
+        let name = &*pointer::canonical(entry.name);
+        if !CLAIMS.contains(&name) {
             let expected = format!("a claim of GitHub's users: {}", CLAIMS.join(", "));
             entry.value.reading.warning(&entry.at, &found, &expected);
-        } else if entry.name == "login" {
+        } else if name == "login" {
             let expected =
                 "teams, or id, the number of the user: a user can rename it, and another user can take it then";
             entry.value.reading.warning(&entry.at, &found, expected);
-        } else if entry.name == "name" {
+        } else if name == "name" {
             let expected = "teams, or id, the number of the user: users write any name into their profile";
             entry.value.reading.warning(&entry.at, &found, expected);
         }
-        let (is_one, expected): (fn(&str) -> bool, _) = match entry.name {
+        let (is_one, expected): (fn(&str) -> bool, _) = match name {
             "teams" => (is_team, "a team as organization/team, such as acme/platform: this one has no members"),
             "organizations" => (is_organization, "the login of an organization: this one has no members"),
             "id" => (is_plain_number, "a number without quotes: no user has this one"),
-            "email" => (is_one_address, "one whole address: patterns match no user"),
+            "email" => (is_one_address, "one whole address, or {glob: \"*@example.com\"}: no user has this one"),
             _ => continue,
         };
         let items =
             if entry.value.is_list() { entry.value.list(expected).unwrap_or_default() } else { vec![entry.value] };
         // A quoted number is text, and no claim equals it.
-        let is_text = |item: &Field<'_>| entry.name == "id" && matches!(item.meaning(), Some(Meaning::Text(_)));
-        for item in items.iter().filter(|item| is_text(item) || !item.scalar_text().is_some_and(is_one)) {
-            item.warn(expected);
+        let is_text = |item: &Field<'_>| name == "id" && matches!(item.meaning(), Some(Meaning::Text(_)));
+        for item in &items {
+            match (item.is_map(), name) {
+                // GitHub is asked about the names that are written without a pattern.
+                (true, "teams" | "organizations") => item.reading.warning(&item.place, "a pattern", WITHOUT_PATTERN),
+                (true, "id") => item.reading.warning(&item.place, "a pattern", expected),
+                (true, _) => {}
+                // The reader of all claims tells of the `*`, with the pattern to write.
+                (false, "email") if item.scalar_text().is_some_and(|text| text.contains('*')) => {}
+                (false, _) if is_text(item) || !item.scalar_text().is_some_and(is_one) => item.warn(expected),
+                (false, _) => {}
+            }
         }
     }
 }
+
+const WITHOUT_PATTERN: &str = "names without a pattern: this one matches only teams and organizations that are also \
+                               named without a pattern in `login.github` or `grants`";
 
 fn is_plain_number(text: &str) -> bool {
     text.parse::<u64>().is_ok()
 }
 
 fn is_one_address(text: &str) -> bool {
-    text.contains('@') && !text.contains('*')
+    text.contains('@')
 }
 
 const EXPECTED_PLACE: &str = "a URL such as https://github.com or https://github.example.com, without a path";

@@ -125,7 +125,9 @@ pub(super) fn section() -> KeySection {
             "identity_headers",
             map("claim names by header name", filled("a claim name")),
             "Headers that the upstream receives, each with the value of a claim; a name that starts with `/` is a \
-             JSON Pointer. Headers of these names are removed from every request of a client. An `email` that the token calls \
+             JSON Pointer. Headers of these names are removed from every request of a client. A claim may be long, such as \
+             the groups of a user: many MCP servers refuse a header beyond 8 KiB, or 16 KiB in all, with 431 or 400, and \
+             then the log says so. An `email` that the token calls \
              unverified is not sent.",
         ),
         KeyRow::optional(

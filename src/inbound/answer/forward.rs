@@ -31,6 +31,7 @@ use crate::{
                 readable::Readable,
                 whole::{self, Unread},
             },
+            long_fields,
             outgoing::Outgoing,
             session::{self, NotSealed},
             source::AnswerSource,
@@ -102,6 +103,7 @@ pub(in crate::inbound) async fn ask(
             return Err(refusal_of(&fault, record));
         }
     };
+    long_fields::tell(arrival, server, outgoing.who.caller().map(|caller| &**caller), answer.status());
     if !answer.headers().contains_key(MCP_SESSION_ID) {
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
     }

@@ -109,14 +109,24 @@ fn c3_conditions_that_no_user_meets_or_another_could_are_warned_of() {
         ),
         ("", "{name: [Ada]}", "users write any name into their profile"),
         ("", "{id: [\"42\"]}", "a number without quotes: no user has this one"),
-        ("", "{email: [\"*@corp.example\"]}", "one whole address: patterns match no user"),
+        ("", "{email: [\"*@corp.example\"]}", "expected {glob: \"*@corp.example\"}, if `*` stands for any text"),
+        ("", "{/email: [corp.example]}", "one whole address, or {glob: \"*@example.com\"}: no user has this one"),
+        ("", "{/teams: [platform]}", "expected a team as organization/team"),
+        ("", "{teams: {glob: \"acme/*\"}}", "found a pattern; expected names without a pattern"),
+        ("", "{id: {glob: \"4*\"}}", "found a pattern; expected a number without quotes"),
         (", trust_email: true", "{id: [42]}", "login.github.trust_email: found true; expected false"),
         (", allow_http: true", "{id: [42]}", "login.github.allow_http: found true; expected false"),
     ] {
         let (_, warnings) = read(keys, grants).unwrap();
         assert!(warnings.contains(expected), "{grants}: {warnings}");
     }
-    for grants in ["{teams: [\"acme/platform#9\"]}", "{email: [a@x]}", "{organizations: [\"acme#7\"], id: 42}"] {
+    for grants in [
+        "{teams: [\"acme/platform#9\"]}",
+        "{email: [a@x]}",
+        "{organizations: [\"acme#7\"], id: 42}",
+        "{email: {glob: \"*@corp.example\"}}",
+        "{/email: [a@x, {glob: \"*@corp.example\"}], /teams: [\"acme/platform#9\"]}",
+    ] {
         assert_eq!(read("", grants).unwrap().1, "", "{grants}");
     }
     let claims = WHOLE

@@ -5,7 +5,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::e2e::world::{Ask, Plan, Want, World, call, row};
+use crate::e2e::world::{Ask, Plan, Want, World, call, row, server};
 
 const KIB: usize = 1024;
 
@@ -129,5 +129,32 @@ async fn people_a1_over_http_2_the_bounds_are_the_same() {
         assert!(body.contains(text), "{what}: {body}");
     }
     drop((sender, tasks));
+    world.close().await;
+}
+
+/// The upstream takes no long fields: the client cannot know that the gateway has added one.
+#[tokio::test]
+async fn people_a1_long_identity_headers_that_the_upstream_refuses_are_in_the_log() {
+    let fields = "identity_headers: {x-auth-subject: sub";
+    let plan = Plan::standard_but(fields, &format!("{fields}, x-auth-groups: groups"));
+    let world = plan.start().await;
+    let ask = |token: &str| Ask::post("/mcp", call("safe")).token(token);
+    let (long, short) = (long_token(&world, 16 * KIB), world.token());
+    for (status, token) in [(431, &short), (400, &short), (200, &long)] {
+        world.upstream.answer_with(move |_| server::json(status, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#));
+        assert_eq!(world.send(&ask(token)).await.status, status);
+    }
+    assert!(!world.gateway.output().contains("identity_headers"), "{}", world.gateway.output());
+    for status in [431, 400] {
+        world.upstream.answer_with(move |_| server::json(status, "{}"));
+        assert_eq!(world.send(&ask(&long)).await.status, status);
+        let told = format!("\"status\":{status}");
+        let line =
+            world.gateway.line(|line| line.contains("`identity_headers` are too long") && line.contains(&told)).await;
+        for part in ["\"header\":\"x-auth-groups\"", "\"claim\":\"groups\"", "WARN", "\"server\":\"main\""] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        assert!(!line.contains("6b9a1a52"), "no value of a claim: {line}");
+    }
     world.close().await;
 }
