@@ -123,6 +123,9 @@ def early(judge, world, name, url, issuer, provider):
     judge(said.get("registration") == f"{issuer}/reg" and f"{issuer}/reg" in said["posts"] and not any(at.endswith("/register") for at in said["posts"]), "it parses what the gateway mirrors for it, and registers at the issuer", evidence)
     registered = [line for line in log_lines(provider) if line.get("path") == "/reg" and line.get("client_name") == f"early-{said.get('sdk')}"]
     judge(registered and registered[0].get("status") == 201, "where it is registered", registered[:1])
-    judge(said.get("tool") == "Oslo: sunny", "it signs in there and calls a tool", said.get("tool") or done.stderr[-600:])
+    if name == "early":
+        judge(said.get("tool") == "Oslo: sunny", "it signs in there and calls a tool", said.get("tool") or done.stderr[-600:])
+    else:    # up to 1.9.2 it takes `bearer` alone: what an external token endpoint answers never passes the gateway
+        judge(f"{issuer}/token" in said["posts"] and "token_type" in done.stderr and said.get("tool") is None, "it signs in there, and can use tokens of issuers alone that write token_type in lower case", done.stderr[-300:])
     status, about = said.get("fallback", [None, ""])
     judge(status == 404 and f"{issuer}/reg" in (about or ""), "a client that falls back to /register of the gateway is told where to register", about)
