@@ -115,8 +115,10 @@ impl Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            // Only after the connection was returned, which a poll does.
-            Source::Alone { incoming, leg } => leg.is_none() && incoming.is_end_stream(),
+            // An answer without a body is at its end at once. hyper would otherwise announce its
+            // length as 0 over HTTP/2, which is wrong for HEAD and 304. The drop returns its
+            // connection.
+            Source::Alone { incoming, .. } => incoming.is_end_stream(),
             Source::Shared { stream, .. } => stream.is_end_stream(),
         }
     }

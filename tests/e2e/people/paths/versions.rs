@@ -1,5 +1,7 @@
 //! Answers without a body, answers of old servers, and reloads while an event stream is open.
 
+use tokio::net::TcpStream;
+
 use super::{echo, plan};
 use crate::e2e::world::{Ask, Step, World, server};
 
@@ -22,6 +24,36 @@ async fn people_b4_an_answer_without_a_body_may_have_a_length() {
         live.write(&Ask::get("/icon.png").bytes(&world.authority)).await;
         assert_eq!(live.head(false).await, 200, "{method} {status}: the connection goes on");
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_b4_over_http_2_an_answer_without_a_body_gets_no_length_of_the_gateway() {
+    let world = plan().start().await;
+    let socket = TcpStream::connect(world.gateway.listening_address()).await.unwrap();
+    let (mut sender, connection) = ::h2::client::handshake(socket).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for (method, status, length) in
+        [("HEAD", 200, None), ("HEAD", 200, Some("55")), ("HEAD", 206, None), ("GET", 304, None), ("GET", 204, None)]
+    {
+        let announced = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
+        world.upstream.answer_with(move |_| {
+            vec![Step::Send(format!("HTTP/1.1 {status} Reason\r\n{announced}ETag: \"e\"\r\n\r\n").into())]
+        });
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}/files/a", world.authority))
+            .header("authorization", format!("Bearer {}", world.token()))
+            .body(())
+            .unwrap();
+        let (answer, _) = sender.send_request(request, true).unwrap();
+        let mut answer = answer.await.unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["etag"]), (status, &"\"e\"".parse().unwrap()));
+        let found = answer.headers().get("content-length").map(|value| value.to_str().unwrap());
+        assert_eq!(found, length, "{method} {status}");
+        assert!(answer.body_mut().data().await.is_none(), "{method} {status}");
+    }
+    connection.abort();
     world.close().await;
 }
 
