@@ -65,7 +65,7 @@ def django(judge, world):
         idp = opaque.serve([python, HERE / "direct/company_django.py", port, opaque.folder, signed.base], MACHINE_SECRET=machine, GATEWAY_SECRET=gateway)
         opaque.begin("https://login.example.com/o", "gateway", gateway, INTROSPECTION.replace("only: true", f"only: true, cache: {CACHE}s"))
         # The bullet about JWTs: neither of the two keys.
-        signed.begin("https://login.example.com/o", "gateway", gateway, "clock_skew: 0s", dropped="    subject_claims: [username, client_id]   # what introspection says; no sub\n")
+        signed.begin("https://login.example.com/o", "gateway", gateway, "clock_skew: 0s", dropped="    subject_claims: [username, client_id]   # introspection gives no sub\n")
         do = lambda what: oauth.ask("GET", f"{opaque.origin}/control?do={what}")  # noqa: E731
 
         client, tokens = opaque.sign_in(f"openid {ALL}")
