@@ -62,7 +62,7 @@ pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>
     if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
 }
 
-/// Why the Redis of an embedded server must not be used. One that does not answer is no reason.
+/// Why the Redis of an embedded server must not be used; `None` if it does not answer.
 fn refused(embedded: &EmbeddedSettings, roots: &Roots, clock: &Arc<dyn Clock>) -> Option<String> {
     let key = format!("authorization_servers.{}.embedded", embedded.name);
     let store = match Store::open(&embedded.store, roots.clone(), Arc::clone(clock)) {
@@ -86,7 +86,9 @@ fn addresses(settings: &Settings) -> Vec<String> {
     let all = listen.chain([("admin.address".to_owned(), settings.admin)]);
     let refused = all.filter_map(|(key, address)| Some((key, address, tried(address).err()?)));
     let refused = refused.filter(|(_, _, cause)| cause.kind() != io::ErrorKind::AddrInUse);
-    refused.map(|(key, address, cause)| format!("{key}: a start on this host fails at {address}: {cause}")).collect()
+    refused
+        .map(|(key, address, cause)| format!("{key}: on this host the gateway could not listen on {address}: {cause}"))
+        .collect()
 }
 
 /// Binds `address` for a moment.

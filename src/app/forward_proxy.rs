@@ -22,7 +22,7 @@ pub(super) fn forward_proxies() -> Result<Option<Arc<ForwardProxies>>, Fault> {
             tracing::warn!(
                 entry,
                 "this entry of NO_PROXY matches no host: expected a host, .domain, address or network, or * for all; requests \
-                 to what it may mean go through the forward proxy"
+                 to the hosts that it is meant for go through the forward proxy"
             );
         }
         let [https, http] = proxies.both().map(|proxy| proxy.map(ToString::to_string));

@@ -216,7 +216,7 @@ impl Supervisor {
             withdrawn = named(&gone),
             narrowed = named(&narrowed),
             api_keys_in_force = named(&api_keys),
-            "API keys and accounts that their file no longer has, or whose entry cannot be read, are withdrawn although the reload failed; none is added or gets more until a reload succeeds"
+            "removed API keys and accounts are withdrawn although the reload failed: their file no longer has them, or their entry cannot be read; no other change counts until a reload succeeds"
         );
         self.withdrawn.extend(gone.into_iter().chain(narrowed));
     }

@@ -121,7 +121,7 @@ fn any(field: &Field<'_>, issuers: &[&Issuer], vendor: &Vendor, required: &Requi
         return field.wrong(EXPECTED);
     }
     if let Some(issuer) = issuers.iter().find(|issuer| is_public(issuer)) {
-        let expected = format!("a list of client ids: anyone can have a client and a user at {}", &***issuer);
+        let expected = format!("a list of client ids: anyone can have a client and an account at {}", &***issuer);
         return field.wrong(&expected);
     }
     let counting: Vec<&str> = required
@@ -137,8 +137,8 @@ fn any(field: &Field<'_>, issuers: &[&Issuer], vendor: &Vendor, required: &Requi
     };
     if !counting.iter().any(|name| is_known_for_tenants(name)) {
         field.warn(&format!(
-            "`required_claims` with a claim that the issuer writes for your organization alone: if users or clients of \
-             others can get this value in {first}, they get in"
+            "`required_claims` with a claim that only tokens of your organization have: if users or clients of other \
+             organizations can get this value in {first}, the gateway accepts them"
         ));
     }
     Some(AcceptedClients::Any)

@@ -14,9 +14,7 @@ pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<Certificate
     let (path, certificates) = certificates(field)?;
     match private_roots(&certificates) {
         Ok(_) => Some((path, certificates)),
-        Err(_) => {
-            field.wrong("a PEM file that holds certificates: one of them cannot be trusted, because it cannot be read")
-        }
+        Err(_) => field.wrong("a PEM file that holds certificates that can be trusted: one of them cannot be read"),
     }
 }
 
@@ -29,7 +27,7 @@ pub(super) fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<Certificat
         Ok(certificates) if !certificates.is_empty() => match certificates.iter().position(|der| !is_certificate(der)) {
             None => Some((path, certificates)),
             Some(at) => field.wrong(&format!(
-                "a PEM file that holds certificates: what stands between BEGIN and END of certificate {} in it is no certificate",
+                "a PEM file that holds certificates: between BEGIN and END of certificate {}, there is something else",
                 at + 1
             )),
         },

@@ -303,7 +303,7 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Wr
             let alone = pinned_alone(&beside.path_and_query, &url.path_and_query);
             if beside.query != QueryRule::Drop && !alone.is_empty() {
                 field.warn(&format!(
-                    "the parameters of upstream.url here as well ({}): clients can set them on this stream, or write upstream.query: drop",
+                    "the parameters of upstream.url here as well ({}), or upstream.query: drop, because clients could set them on this stream",
                     alone.join(", ")
                 ));
             }

@@ -115,7 +115,7 @@ impl Warnings {
 fn advice(kind: &str, cause: &str) -> &'static str {
     match kind {
         "answer" if cause.contains("compressed bytes") => {
-            "look at what compresses between the gateway and the server, and have it leave answers of this server as they are"
+            "find what compresses answers between the gateway and the server, and switch that off for this server"
         }
         "answer" if cause.contains("Mcp-Session-Id") => {
             "have the server issue session ids of visible ASCII, no longer than 4096 bytes"
@@ -124,7 +124,7 @@ fn advice(kind: &str, cause: &str) -> &'static str {
         "broken" | "broke_off" => "look in the upstream's log: it closed the connection before its answer was whole",
         "answer" => "the upstream must serve MCP at upstream.url, without redirects and without a login",
         "path_answer" => {
-            "see what the upstream answers at this path; it must not ask for a login, or take the path out of `paths`"
+            "look at what the upstream answers at this path: have it answer without a login, or remove the path from `paths`"
         }
         "path_redirect" => {
             "add the target to `paths` of this server, or its host to `upstream.aliases` if it is another name of the upstream; \

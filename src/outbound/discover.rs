@@ -299,7 +299,7 @@ impl Discovery {
             info!(issuer = %self.issuer, bytes = good.document.len(), "new issuer metadata");
             if !good.odd.is_empty() {
                 let members = good.odd.join(", ");
-                info!(issuer = %self.issuer, members, "the issuer metadata has members without a meaning: not used");
+                info!(issuer = %self.issuer, members, "the issuer metadata has members that cannot be understood: they are not used");
             }
         }
         self.state.send_modify(|state| {

@@ -307,7 +307,7 @@ impl Introspector {
                     self.trouble
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .get_or_insert_with(|| format!("no usable answer since {in_a_row} questions: {fault}"));
+                        .get_or_insert_with(|| format!("no usable answer to {in_a_row} questions in a row: {fault}"));
                 }
                 unavailable(now.mono.saturating_add(RETRY_SOON), now)
             }

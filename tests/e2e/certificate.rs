@@ -107,7 +107,7 @@ async fn attack_189_the_whole_chain_is_looked_at() {
     write(format!("{}{own}", foreign.pem()));
     until(&world, "the first certificate in the file must be the server's own", 1).await;
     let (said, code) = check(&world).await;
-    assert!(code != Some(0) && said.contains("the key is that of certificate 2 in the file"), "{code:?} {said}");
+    assert!(code != Some(0) && said.contains("the key belongs to certificate 2 in the file"), "{code:?} {said}");
     world.close().await;
 }
 

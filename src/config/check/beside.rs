@@ -46,8 +46,8 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     }
 }
 
-/// The answer to a probe replaces any other at its path: a monitor of the server behind would be
-/// told that all is well for ever.
+/// The answer to a probe replaces any other at its path: a monitor of the MCP server would see it
+/// healthy for ever.
 fn health_is_free(reading: &Reading<'_>, own: &OwnPaths, sections: &Sections<'_>, health: &Written<Box<str>>) {
     let path = &*health.value;
     let mut documents = sections.documents.iter().filter_map(|document| document.settings.as_ref());
@@ -75,7 +75,7 @@ fn who_writes(reading: &Reading<'_>, server: &WrittenServer, entry: &Written<Pat
     let expected = match has_credential {
         true => {
             "`methods: [GET]` for `access: public`: requests without a token carry the `credential` of the gateway as well, \
-             so anyone writes with its rights"
+             so anyone can write with its rights"
         }
         false => "`methods: [GET]` for `access: public`, unless the server itself checks who writes",
     };

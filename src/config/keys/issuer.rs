@@ -58,9 +58,9 @@ pub(super) fn section() -> KeySection {
                 "accepted_issuers",
                 filled_list("issuers", ISSUER),
                 "Other spellings of `iss` that this issuer writes into its tokens, each as it is written there. They share \
-                 one key set, and a caller is the same in each spelling: the one with the name in `issuer`. A changed \
-                 `issuer` makes each caller another one, with other sessions and tasks, also where the two only change \
-                 places. Metadata is fetched for `issuer` alone.",
+                 one key set, and a caller is the same in each spelling: the one with the name in `issuer`. If \
+                 `issuer` changes, each caller becomes another one, with other sessions and tasks, also if two spellings \
+                 only change places. Metadata is fetched for `issuer` alone.",
             ),
             KeyRow::optional(
                 "profile",

@@ -184,11 +184,11 @@ impl TokenFault {
     #[must_use]
     pub fn description(&self) -> FaultWords<'_> {
         let (before, after) = match self {
-            // The claim is in no doubt: whole sentences, because anybody can cause them.
+            // Whole sentences: they say what is wrong without a name from the token.
             Self::Expired => return FaultWords::whole("the token has expired"),
             Self::Issuer => {
                 return FaultWords::whole(
-                    "the token is not from an issuer that this resource accepts: its iss is absent or another",
+                    "the token is not from an issuer that this resource accepts: its iss is absent or names another issuer",
                 );
             }
             Self::Revoked => ("the token has been revoked", ""),
@@ -275,8 +275,8 @@ impl TokenFault {
             }
             Self::Client(_) => "if this client may use the server, add its id to client_ids",
             Self::Subject(_) => {
-                "have the issuer write sub, or name a claim that it writes in subject_claims; a claim of the client names \
-                 no user"
+                "have the issuer write sub, or list in subject_claims another claim of the user that it writes; a claim of the \
+                 client, such as client_id, names no user"
             }
             Self::ScopeShape(_) => "name only claims with scopes in scope_claims",
             Self::Required(name) if **name == *"email_verified" => {

@@ -66,7 +66,7 @@ impl fmt::Display for MetadataFault {
         match self {
             Self::TooLarge => write!(out, "the document has more than {METADATA_BYTES_MAX} bytes"),
             Self::Unreadable => out.write_str("the document is not one JSON object"),
-            Self::Member(name) => write!(out, "`{name}` is not one text, or is there twice with different values"),
+            Self::Member(name) => write!(out, "`{name}` is not a string, or is there twice with different values"),
             Self::Issuer { found } => write!(out, "`issuer` is {found:?}"),
         }
     }

@@ -1,19 +1,19 @@
-//! What a token's `iss` is instead of a name of the server's issuers, for the operator.
+//! Says how a refused token's `iss` differs from the issuers of the server, for the operator.
 
 use crate::base::names::Issuer;
 
 /// How a refused `iss` relates to the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerMiss<'a> {
-    /// It is this name of an issuer of the server, but for the slash at its end.
+    /// It differs from this name of an issuer of the server only by the slash at its end.
     Slash(&'a Issuer),
-    /// It is this name, but for `http` in place of `https` or the other way round.
+    /// It differs from this name only by `http` in place of `https`, or the other way round.
     Scheme(&'a Issuer),
-    /// It is this name in other letter case.
+    /// It differs from this name only in upper and lower case.
     Case(&'a Issuer),
-    /// It is an issuer of the configuration, but none of the server.
+    /// It is an issuer of the configuration, but not one of the server.
     OfAnotherServer(&'a Issuer),
-    /// It is no issuer of the configuration.
+    /// It is not an issuer of the configuration.
     Unknown,
 }
 
@@ -53,19 +53,23 @@ impl IssuerMiss<'_> {
         match self {
             Self::Slash(name) => {
                 let other = name.strip_suffix('/').map_or_else(|| format!("{name}/"), str::to_owned);
-                format!("it differs from {name} by the slash at its end alone: write {other}")
+                format!("it differs from {name} only by the slash at its end: write {other} in the configuration")
             }
             Self::Scheme(name) => match name.split_once("://") {
                 Some(("https", rest)) => {
                     format!(
-                        "it differs from {name} by its scheme alone: have the issuer write https, or write http://{rest}"
+                        "it differs from {name} only by its scheme: have the issuer write https, or write http://{rest} in the configuration"
                     )
                 }
-                Some((_, rest)) => format!("it differs from {name} by its scheme alone: write https://{rest}"),
-                None => format!("it differs from {name} by its scheme alone"),
+                Some((_, rest)) => {
+                    format!("it differs from {name} only by its scheme: write https://{rest} in the configuration")
+                }
+                None => format!("it differs from {name} only by its scheme"),
             },
             Self::Case(name) => {
-                format!("it differs from {name} in upper and lower case: write it as the issuer writes it")
+                format!(
+                    "it differs from {name} only in upper and lower case: write the issuer in the configuration as its tokens do"
+                )
             }
             Self::OfAnotherServer(name) => format!(
                 "it is {name}, which this server does not accept: if it should, add its entry to authorization_servers \

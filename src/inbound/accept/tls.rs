@@ -191,8 +191,8 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) 
     let mut others = chain.into_iter().enumerate().skip(1);
     let fits = others.find(|(_, one)| CertifiedKey::from_der(vec![one.clone()], key.clone_key(), &provider).is_ok());
     let why = match fits {
-        Some((index, _)) => format!("the key is that of certificate {} in the file", index + 1),
-        None => "the key is that of no certificate in the file".to_owned(),
+        Some((index, _)) => format!("the key belongs to certificate {} in the file", index + 1),
+        None => "the key belongs to no certificate in the file".to_owned(),
     };
     Err(format!("{why}; the first certificate in the file must be the server's own, and each next one its issuer's"))
 }
@@ -239,11 +239,11 @@ mod tests {
         for (chain, wanted) in [
             (
                 format!("{other}{own}"),
-                "the key is that of certificate 2 in the file; the first certificate in the file must be",
+                "the key belongs to certificate 2 in the file; the first certificate in the file must be",
             ),
             (
                 other,
-                "the key is that of no certificate in the file; the first certificate in the file must be the server's own",
+                "the key belongs to no certificate in the file; the first certificate in the file must be the server's own",
             ),
         ] {
             fs::write(&certificate, chain).unwrap();

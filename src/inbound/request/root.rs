@@ -1,4 +1,4 @@
-//! What the root says to clients of 2025-03-26, which look there alone: metadata, and `/register`.
+//! What the root says to clients of 2025-03-26, which look only there: metadata, and `/register`.
 
 use crate::{
     authorization_server::settings::Dynamic,
@@ -38,7 +38,7 @@ fn where_metadata_is(snapshot: &Snapshot) -> Option<String> {
     (!all.is_empty()).then(|| {
         format!(
             "the MCP servers of this gateway have several authorization servers: {}; the metadata for one MCP server \
-             is at this path followed by the path of that MCP server; for clients that look here alone, the operator \
+             is at this path followed by the path of that MCP server; for clients that look only here, the operator \
              can choose one MCP server with `root: true`",
             all.join(", ")
         )

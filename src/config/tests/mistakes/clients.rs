@@ -33,14 +33,14 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    accepted_issuers: [https://accounts.google.com.]\n    client_ids: any\n    required_claims: {hd: [a.example]}\n",
         &[
-            "8:17 authorization_servers.corporate.client_ids: found \"any\"; expected a list of client ids: anyone can have a client and a user at https://accounts.google.com.",
+            "8:17 authorization_servers.corporate.client_ids: found \"any\"; expected a list of client ids: anyone can have a client and an account at https://accounts.google.com.",
         ],
     ),
     (
         ISSUER,
         "    issuer: https://login.microsoftonline.com/organizations/v2.0\n    client_ids: any\n    required_claims: {tid: [t]}\n",
         &[
-            "7:17 authorization_servers.corporate.client_ids: found \"any\"; expected a list of client ids: anyone can have a client and a user at https://login.microsoftonline.com/organizations/v2.0",
+            "7:17 authorization_servers.corporate.client_ids: found \"any\"; expected a list of client ids: anyone can have a client and an account at https://login.microsoftonline.com/organizations/v2.0",
         ],
     ),
     (
@@ -182,7 +182,12 @@ fn people_a2_attack_234_what_is_no_claim_of_an_organization() {
     }
     let told = warnings(&of("generic", "color: [red]")).concat();
     assert!(told.contains("7:17") || told.contains("client_ids"), "{told}");
-    assert!(told.contains("if users or clients of others can get this value in color, they get in"), "{told}");
+    assert!(
+        told.contains(
+            "if users or clients of other organizations can get this value in color, the gateway accepts them"
+        ),
+        "{told}"
+    );
 }
 
 #[test]

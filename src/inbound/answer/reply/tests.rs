@@ -223,7 +223,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
         40102,
         "token_issuer",
         "",
-        "the access token was refused: the token is not from an issuer that this resource accepts: its iss is absent or another",
+        "the access token was refused: the token is not from an issuer that this resource accepts: its iss is absent or names another issuer",
     ),
     (401, 40102, "token_unknown_key", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_signature", "", "the access token was refused: the token is not valid"),

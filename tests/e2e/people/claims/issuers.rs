@@ -165,15 +165,15 @@ async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
     world.until_ready().await;
     let own = world.issuer.url();
     for (iss, level, advice) in [
-        (format!("{own}/"), "WARN", format!("by the slash at its end alone: write {own}/")),
-        (own.replace("http:", "https:"), "WARN", "by its scheme alone".to_owned()),
+        (format!("{own}/"), "WARN", format!("only by the slash at its end: write {own}/")),
+        (own.replace("http:", "https:"), "WARN", "only by its scheme".to_owned()),
         ("https://other.example".to_owned(), "WARN", "add its entry to authorization_servers of the server".to_owned()),
         ("https://evil.example/secret-name".to_owned(), "INFO", "add it to accepted_issuers".to_owned()),
     ] {
         let reply = world.send(&ask(&world.mint().claim("iss", json!(iss)))).await;
         assert_eq!((reply.status, reply.reason().as_str()), (401, "token_issuer"), "{iss}");
         let description = reply.challenge_parameter("error_description").unwrap();
-        assert!(description.ends_with("its iss is absent or another"), "{description}");
+        assert!(description.ends_with("its iss is absent or names another issuer"), "{description}");
         world
             .gateway
             .line(|line| line.contains("\"audit\"") && line.contains("\"token_issuer\",\"claim\":\"iss\""))

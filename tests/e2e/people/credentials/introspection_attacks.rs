@@ -83,7 +83,7 @@ async fn people_a10_attack_317_tokens_that_the_endpoint_dislikes_shut_no_other_o
         assert_eq!(try_token(&world, &format!("opaque-down-{number}")).await.status, 503);
     }
     let notes = world.admin("/readyz").await.json()["notes"].to_string();
-    assert!(notes.contains("introspection fails: no usable answer since"), "{notes}");
+    assert!(notes.contains("introspection fails: no usable answer to"), "{notes}");
     world.issuer.introspect(move |_| server::json(200, &good));
     assert_eq!(try_token(&world, "opaque-up").await.status, 200);
     assert_eq!(world.admin("/readyz").await.json()["notes"].to_string(), "[]");

@@ -148,7 +148,10 @@ async fn people_c8_an_address_that_this_host_does_not_have_is_a_warning() {
         let yaml = FILE.replace("{file: STORE}", "{memory: true}").replace("PATH", "/one").replace(from, to);
         let (code, said) = said_of(folder.path(), "check", &yaml).await;
         assert_eq!(code, Some(0), "{said}");
-        let line = said.lines().find(|line| line.contains("a start on this host fails at ")).unwrap_or_default();
+        let line = said
+            .lines()
+            .find(|line| line.contains("on this host the gateway could not listen on "))
+            .unwrap_or_default();
         assert_eq!(line.contains(warned) && line.starts_with("warning: "), !warned.is_empty(), "{said}");
     }
 }

@@ -76,7 +76,7 @@ async fn people_b4_writes_of_anyone_with_the_gateways_credential_are_a_warning()
     let credential = "access: authenticated\n    credential: {header: {name: x-api-key, value: env:KEY}}";
     for (servers, says) in [
         (open.clone(), "unless the server itself checks who writes"),
-        (open.replace("access: authenticated\n", &format!("{credential}\n")), "so anyone writes with its rights"),
+        (open.replace("access: authenticated\n", &format!("{credential}\n")), "so anyone can write with its rights"),
     ] {
         let world = Plan::standard().servers(&servers).environment("KEY", "hunter2-hunter2").start().await;
         world.gateway.line(|line| line.contains("/in/** open to anyone for POST") && line.contains(says)).await;

@@ -240,7 +240,7 @@ async fn people_a9_attack_306_odd_members_of_the_metadata_stop_no_token() {
     world.until_ready().await;
     let token = world.mint().claim("iss", json!(issuer.url())).token();
     assert_eq!(world.send(&Ask::post("/mcp", call("safe")).token(&token)).await.status, 200);
-    let line = world.gateway.line(|line| line.contains("members without a meaning")).await;
+    let line = world.gateway.line(|line| line.contains("members that cannot be understood")).await;
     assert!(line.contains("token_endpoint, registration_endpoint"), "{line}");
     assert_eq!(world.send(&Ask::get("/.well-known/oauth-authorization-server")).await.text(), document);
     world.close().await;
