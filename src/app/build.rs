@@ -172,7 +172,7 @@ impl Builder {
         Ok((Snapshot { limits, heads, trusted_proxies, sites, routes, servers, embedded, documents, paths }, parts))
     }
 
-    /// The embedded authorization servers. Where the settings continue a server of before, its
+    /// The embedded authorization servers. Where the settings continue an earlier server, its
     /// parts stay; otherwise new parts are built.
     fn states(&self, settings: &Settings, before: &BuiltParts) -> Result<Vec<EmbeddedParts>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());

@@ -275,8 +275,7 @@ impl State {
     }
 }
 
-/// Why a store must not be used that deletes live entries. A Redis that does not answer is no
-/// reason.
+/// Why a store must not be used: it deletes live entries. `None` if the Redis does not answer.
 pub async fn evicts(store: &Store) -> Option<String> {
     let policy = store.eviction().await.ok()??;
     Some(format!(

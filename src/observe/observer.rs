@@ -29,7 +29,7 @@ const MISFITS_SPAN: Duration = Duration::from_secs(10);
 /// … at most this many warnings are written of one kind of request that a setting refuses.
 const MISFIT_LINES_PER_SPAN: u32 = 5;
 
-/// One line in this time tells of tokens with another `iss`, for each kind.
+/// Tokens with another `iss` are logged once in this time, for each kind.
 const OTHER_ISSUERS_SPAN: Duration = Duration::from_secs(60);
 
 /// The observer of this process; every record shares it.

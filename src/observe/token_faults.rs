@@ -39,7 +39,7 @@ impl TokenWarnings {
     }
 
     /// A token names the key `kid`, which the issuer publishes, but another key signed it. `info`,
-    /// because anybody can send such a token.
+    /// because any client can send such a token.
     pub fn other_signer(&self, issuer: &AuthorizationServerName, kid: &str) {
         if let Some(others) = self.0.admit(OTHER_SIGNER, Instant::now()) {
             tracing::info!(

@@ -1,4 +1,4 @@
-//! Reads certificates that the gateway presents or trusts: whether they are any, and until when.
+//! Says whether bytes are a certificate, and what is wrong with the dates of certificates.
 
 use std::time::Duration;
 

@@ -108,7 +108,7 @@ impl IssuerKeys {
 
     /// As [`Self::new`], after a reload that changed the settings. If one of `before` has its keys
     /// from the same place, its keys and metadata stay in force until the first attempt: an edit of
-    /// another key must not refuse every token while the issuer is not reachable.
+    /// another setting must not refuse every token while the issuer is not reachable.
     #[must_use]
     pub fn after(settings: IssuerSettings, before: &[Arc<Self>], fetch: &Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         let same = before.iter().find(|before| settings.reads_as(&before.settings));

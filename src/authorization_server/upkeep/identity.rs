@@ -109,7 +109,7 @@ impl StoreIdentity {
         tracing::error!(target: "portcullis::authorization_server", what, "the store was lost: users must sign in again, and clients register again");
     }
 
-    /// Checks that the store is the one of before. A store without a marker gets one, but not
+    /// Checks that the store is still the same. A store without a marker gets one, but not
     /// before it has signing keys: if a marked store has none, they are known to be lost.
     ///
     /// # Errors

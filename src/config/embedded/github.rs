@@ -150,7 +150,7 @@ pub(super) fn look_at(claims: &Field<'_>) {
                 (true, "teams" | "organizations") => item.reading.warning(&item.place, "a pattern", WITHOUT_PATTERN),
                 (true, "id") => item.reading.warning(&item.place, "a pattern", expected),
                 (true, _) => {}
-                // The reader of all claims tells of the `*`, with the pattern to write.
+                // The reader of all claims warns of the `*`, with the pattern to write.
                 (false, "email") if item.scalar_text().is_some_and(|text| text.contains('*')) => {}
                 (false, _) if is_text(item) || !item.scalar_text().is_some_and(is_one) => item.warn(expected),
                 (false, _) => {}

@@ -89,7 +89,7 @@ fn grant(
     let accounts = listed(accounts_at.as_ref(), "names of accounts", |item, name| {
         let Some(Login::Accounts(of)) = login else { return };
         if !of.accounts.iter().any(|account| *account.name == *name) {
-            // Not an error: it would keep in force the accounts of before, with the removed one.
+            // Not an error: it would keep the earlier accounts in force, with the removed one.
             item.warn("the name of an account: this one is not there, and gets nothing");
         }
     });

@@ -75,8 +75,9 @@ fn is_same_host(one: &str, other: &str) -> bool {
         || address(one).is_some_and(|one| Some(one.to_canonical()) == address(other).map(|ip| ip.to_canonical()))
 }
 
-/// Whether `query` is the answer of the authorization server `issuer` with a code. A gateway behind
-/// a name that it does not know must not pass such a query to an MCP server (attack 335).
+/// Whether `query` is an answer with a code of the authorization server `issuer`. A gateway may be
+/// reached by a name that it does not know, and must not pass such a query to an MCP server (attack
+/// 335).
 #[must_use]
 pub fn carries_code_of(query: &str, issuer: &str) -> bool {
     let value_of = |name: &str| {

@@ -34,7 +34,7 @@ pub enum IntrospectionFault {
 ///
 /// `active` must be `true` itself. Issuer, audience, scope and time are checked as those of a JWT;
 /// `iss` may be absent, because the issuer itself answers, and `exp`, because `active` is asked for
-/// again and again. `rules.token_types` is of no meaning here: an answer has no header.
+/// again and again. `rules.token_types` does not apply: an answer has no header.
 ///
 /// # Errors
 /// [`IntrospectionFault`].

@@ -43,8 +43,8 @@ pub(super) fn signed(
     Ok(Caller { header: Some(header), ..caller })
 }
 
-/// The caller of the same token by `rules`, which may be others than those that it was verified
-/// with. The signature, or the answer of the issuer, must still count: that is not looked at.
+/// The caller of the same token by `rules`, which may differ from those that it was verified with.
+/// The signature, or the answer of the issuer, is not looked at: it must still count.
 ///
 /// # Errors
 /// [`TokenFault`]: with these rules, the token would be refused.

@@ -1,4 +1,4 @@
-//! Tells of an upstream that refuses a request, perhaps for the length of its identity headers.
+//! Logs that an upstream refused a request, perhaps because its identity headers are too long.
 
 use http::StatusCode;
 
@@ -13,8 +13,9 @@ const NOTED_BYTES: usize = 4 * 1024;
 /// A 400 has many reasons.
 const NOTED_BYTES_OF_400: usize = 7 * 1024;
 
-/// Logs that the upstream answered `status` to a request with long identity headers. The client
-/// gets the answer as it is, and would look for the reason in its own request.
+/// Logs that the upstream answered `status` to a request with long identity headers. Without this
+/// line, the reason would be looked for in the client's request: the client gets the answer as it
+/// is.
 pub(in crate::inbound) fn tell(arrival: &Arrival<'_>, server: &Server, caller: Option<&Caller>, status: StatusCode) {
     let least = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => NOTED_BYTES,

@@ -176,7 +176,7 @@ fn judge(of: &Judge<'_>, asked: &McpRequest, record: &mut Record) -> Result<Perm
 }
 
 /// A message that cannot be judged may not come without a token, so its client gets the challenge
-/// as on any other server. What is about the connection stays as it is.
+/// as on any other server. A refusal about the connection stays as it is.
 fn challenged(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::BodyTooLarge(BodyLimit::Fixed(bytes)) => return Refusal::LargeWithoutToken(bytes),

@@ -38,7 +38,7 @@ struct UploadState {
     rest: Mutex<Rest>,
 }
 
-/// What becomes of a body that is dropped before its end.
+/// What happens to a body that is dropped before its end.
 enum Rest {
     /// It is kept for a refusal.
     Kept(Option<UnreadBody>),

@@ -52,7 +52,7 @@ struct DrainBounds {
 }
 
 impl DrainBounds {
-    /// Those of an upload that was permitted, to a server with this `limits.request_body`.
+    /// The bounds of an upload that was permitted, to a server with this `limits.request_body`.
     fn permitted(body_bytes: u64) -> Self {
         Self { bytes_max: body_bytes.saturating_mul(REFUSED_UPLOAD_TIMES), idle: REFUSED_UPLOAD_TIMEOUT }
     }

@@ -125,7 +125,7 @@ pub struct Server {
     pub deny_as: DenyAs,
 }
 
-/// The same caller by the changed settings of `issuer`; `verified_by` are those of before.
+/// The same caller by the changed settings of `issuer`; `verified_by` are the earlier ones.
 fn judged_under(issuer: &IssuerKeys, verified_by: &IssuerKeys, caller: &Caller, now: Now) -> Option<Caller> {
     // An opaque token is asked for again soon, where the issuer now introspects.
     let is_known = match caller.introspected() {
@@ -285,9 +285,9 @@ impl Server {
     /// `before` of an earlier configuration took.
     ///
     /// Where the settings of the issuer have changed, the token is judged anew: another claim may
-    /// be required now, or its client may have been removed (P7). A token loses nothing but the
-    /// caller it was: where its keys come from another place, or where it would now be another
-    /// caller or one with less scope, it is not taken. The client may present it again.
+    /// be required now, or its client may have been removed (P7). It is not accepted here if its
+    /// keys now come from another place, or if it would now be another caller or one with less
+    /// scope; but the client may present it again.
     #[must_use]
     pub fn still_trusts(&self, before: &Self, caller: &Arc<Caller>, now: Now) -> Option<Arc<Caller>> {
         if caller.has_api_key() {

@@ -266,7 +266,7 @@ impl ServerSeries {
     }
 
     /// The upstream answered `status` to the first request of a client, as servers do that do not
-    /// know `host`: logged as failures are, and not counted as one.
+    /// know `host`. It is logged like a failure, but is not counted as one.
     pub fn host_refused(&self, status: StatusCode, host: &str, request: RequestId) {
         self.warnings.host_refused(&self.name, status, host, request);
     }

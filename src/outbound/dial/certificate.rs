@@ -74,7 +74,7 @@ pub(super) fn is_not_pinned(cause: &CertificateError) -> bool {
     matches!(cause, CertificateError::Other(OtherError(cause)) if cause.is::<NotPinned>())
 }
 
-/// The error of TLS in plain words, if it is about a certificate of these.
+/// The error of TLS in plain words, if it concerns the server's or the gateway's certificate.
 pub(super) fn told(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {

@@ -32,7 +32,7 @@ pub struct Newer<'a> {
 /// Why there are no newer keys.
 #[derive(Debug)]
 pub enum NoNewerKeys {
-    /// The issuer does not have the key: the verdict of before stands.
+    /// The issuer does not have the key: the earlier verdict stays.
     Certain,
     /// The issuer was not reached; the refusal for the client.
     Unavailable(Refusal),

@@ -1,4 +1,4 @@
-//! Decides whether an answer decompresses to more than its bytes may: whether it is a bomb.
+//! Decides whether an answer is a decompression bomb: it decodes to more than its size permits.
 
 use memchr::memchr2;
 

@@ -33,7 +33,7 @@ pub fn evaluate_public(policy: &Policy, target: &Target, _: WithoutToken) -> Res
 pub fn sign_in(policy: &Policy, target: &Target) -> Refusal {
     match judge_without_scopes(policy, target) {
         Err(Refusal::Scope { needed }) => Refusal::SignIn { needed },
-        // With its claims, the token of a user may do.
+        // A token may have the claims that the rule wants.
         Err(Refusal::Forbidden { rule }) if wants_claims(policy, rule) => {
             Refusal::SignIn { needed: super::needed(policy, &[], rule_at(policy, rule)) }
         }

@@ -1,4 +1,4 @@
-//! A token that one set of rules took, by another set of rules.
+//! Judges a token, which one set of rules accepted, by another set of rules.
 
 use serde_json::json;
 

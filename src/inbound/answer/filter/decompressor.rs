@@ -54,7 +54,7 @@ impl Decompressor {
         self.decoder.end().map_err(Broken::Unfit)
     }
 
-    /// Charges for what the decoder has come to hold.
+    /// Charges for the memory that the decoder holds now.
     fn pay(&mut self) -> Result<(), Refusal> {
         let held = self.decoder.held();
         if held > self.charged {

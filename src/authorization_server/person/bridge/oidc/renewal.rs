@@ -50,7 +50,7 @@ impl OidcBridge {
     }
 
     /// What the answer says about the user: by its ID token; by userinfo if it has none, or where
-    /// that is configured; without either by the claims of before, for as long as they count.
+    /// that is configured; without either by the earlier claims, for as long as they count.
     ///
     /// # Errors
     /// `temporarily_unavailable`: the ID token is not valid, or something cannot be asked now. That
@@ -87,7 +87,7 @@ impl OidcBridge {
                 self.health.settled(USERINFO);
                 let person = match person {
                     Some(person) => completed_by(person, claims, settings.profile),
-                    // Claims that it does not say are gone: the ID token of before is old.
+                    // Claims that it does not say are gone: the earlier ID token is old.
                     None => described(&claims, settings.profile),
                 };
                 return said(person, session);
@@ -106,7 +106,7 @@ impl OidcBridge {
             if is_old {
                 return said(person, session);
             }
-            // The claims of before are never newer than those of this ID token.
+            // The earlier claims are never newer than those of this ID token.
             let before = Person { claims: session.person.claims.clone(), ..person.clone() };
             let person = completed_by(before, person.claims, settings.profile);
             return Ok(Believed::Session(IdpSession { person, claims_at: Some(said_at), ..session }));
