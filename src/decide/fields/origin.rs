@@ -122,10 +122,11 @@ impl Sites {
         Refusal::Misdirected(self.own_name())
     }
 
-    /// As [`Self::misdirected`], of a request whose TLS handshake asked for another host.
+    /// The refusal of a request whose TLS handshake asked for another host. It names the host of
+    /// `public_url` without a port, because a server name of TLS has none.
     #[must_use]
     pub fn misdirected_tls(&self, asked: &str) -> Refusal {
-        Refusal::MisdirectedTls { asked: asked.into(), own: self.own_name() }
+        Refusal::MisdirectedTls { asked: asked.into(), own: self.own.host.clone() }
     }
 
     /// Whether `name`, the server name of a TLS handshake, is a name of the gateway (SPEC F-19). It

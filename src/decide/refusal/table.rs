@@ -139,7 +139,7 @@ impl Refusal {
             ),
             // Not 429 or 503: a client begins to sign in only at a 401.
             Self::NoRoomWithoutToken => (
-                (StatusCode::UNAUTHORIZED, 40104, "no_room_without_token"),
+                (StatusCode::UNAUTHORIZED, 40105, "no_room_without_token"),
                 (Bare, Hint::None, Gateway),
                 Whole(
                     "too many clients use this server without a credential now: try again later, or send one as \

@@ -70,7 +70,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
     ),
     (
         401,
-        40104,
+        40105,
         "no_room_without_token",
         "",
         "too many clients use this server without a credential now: try again later, or send one as \
