@@ -63,7 +63,7 @@ const NOT_OF_A_TENANT: &[&str] = &[
     "zoneinfo",
 ];
 
-/// What is in the names of claims that hold an organization, in lower case.
+/// Parts of the names of claims that hold an organization, in lower case.
 const PARTS_OF_A_TENANT: &[&str] = &[
     "account",
     "company",
@@ -78,7 +78,7 @@ const PARTS_OF_A_TENANT: &[&str] = &[
     "tenant",
     "workspace",
 ];
-/// Whole names of such claims, and `sub`: its values are users.
+/// Whole names of such claims; and `sub`, whose values are users of the organization.
 const TENANTS: &[&str] = &["dct", "hd", "o", "oid", "sub", "tid"];
 
 /// Claims, each with its accepted values.

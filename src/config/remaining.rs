@@ -1,6 +1,6 @@
 //! Which API keys and accounts stay in force while the configuration as a whole is refused.
 //!
-//! What was taken out must stop working, whatever else is wrong (attack 316). So the keys and
+//! A removed key or account must stop working, whatever else is wrong (attack 316). So the keys and
 //! accounts in force are compared with their files as far as these can be read; nothing is added or
 //! widened.
 
@@ -25,7 +25,7 @@ pub struct Remaining {
     pub settings: Settings,
     /// What is withdrawn, such as `API key ci`.
     pub gone: Vec<String>,
-    /// What has less than before.
+    /// What stays with fewer rights, or with another password.
     pub narrowed: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub fn remaining(in_force: &Settings, wanted: Option<&Settings>) -> Remaining {
 }
 
 impl Remaining {
-    /// Notes what became of one entry: whether it is there, and the same.
+    /// Notes one entry: `None` if it is withdrawn, otherwise whether it is unchanged.
     fn tell(&mut self, name: impl Fn() -> String, is_same: Option<bool>) {
         match is_same {
             None => self.gone.push(name()),
@@ -99,7 +99,7 @@ fn remaining_accounts(in_force: &[Account], file: &Path) -> Vec<Account> {
     written::read(file).as_deref().map(read).unwrap_or_default()
 }
 
-/// Where the text is not YAML with a list of keys, those stay whose digest stands in it.
+/// Where the text is not YAML with a list of keys, those stay whose digest is in it.
 fn keys_in(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
     fn entry(fields: &mut Fields<'_>) -> Option<ApiKeyEntry> {
         api_keys::entry(fields, None).map(|(entry, _)| entry)
@@ -114,7 +114,7 @@ fn keys_in(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
     }
 }
 
-/// Where the text is not YAML with a list of accounts, those stay whose hash stands in it.
+/// Where the text is not YAML with a list of accounts, those stay whose hash is in it.
 fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
     fn entry(fields: &mut Fields<'_>) -> Option<Account> {
         accounts::account(fields).map(|(account, ..)| account)
@@ -128,7 +128,7 @@ fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
     }
 }
 
-/// The keys that are in both, each with what both give it.
+/// The keys that are in both, each with the rights that both give it.
 fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry]) -> Vec<ApiKeyEntry> {
     let narrowed = |key: &ApiKeyEntry| {
         let mut same = wanted.iter().filter(|other| key.sha256 == other.sha256 && key.name == other.name).peekable();
@@ -139,7 +139,7 @@ fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry]) -> Vec<ApiKeyEntry> 
     in_force.iter().filter_map(narrowed).collect()
 }
 
-/// `key` with what `other` gives it, too.
+/// `key` with only the rights that `other` also gives it.
 fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry) -> ApiKeyEntry {
     key.servers.retain(|server| other.servers.contains(server));
     key.scopes.retain(|scope| other.scopes.contains(scope));
@@ -148,8 +148,8 @@ fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry) -> ApiKeyEntry {
     key
 }
 
-/// The accounts that are in both, each with the groups of both. A changed password counts: the one
-/// before may be what had to go.
+/// The accounts that are in both, each with the groups that both give it, and with the new
+/// password: perhaps an attacker knows the old one.
 fn common_accounts(in_force: &[Account], wanted: &[Account]) -> Vec<Account> {
     let narrowed = |account: &Account| {
         let is_same = |other: &&Account| other.name == account.name && other.subject == account.subject;

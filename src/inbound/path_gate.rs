@@ -197,8 +197,9 @@ async fn judge(
     Ok(Passing { path, caller, place, permit })
 }
 
-/// Refuses the answer of an embedded authorization server, which the server behind the path would
-/// read (attack 335); unless the operator has configured a client with this path.
+/// Refuses a request whose query is the answer of an embedded authorization server: the MCP server
+/// would read its code (attack 335). It passes if a client of the configuration has this redirect
+/// URI.
 fn check_no_code(arrival: &Arrival<'_>, target: &PathAndQuery) -> Result<(), Refusal> {
     const CODE: &str = "this is an authorization code, and no client of the configuration receives codes at this path";
     let Some(query) = target.query() else { return Ok(()) };

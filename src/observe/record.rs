@@ -203,7 +203,7 @@ impl Record {
         series(&self.observe, &self.facts).upstream_failed_again(what);
     }
 
-    /// Whether the request is the one that a client begins with.
+    /// Whether this is the first request of a client.
     #[must_use]
     pub fn is_first_of_client(&self) -> bool {
         matches!(self.facts.method.as_deref(), Some(method::INITIALIZE | method::DISCOVER))

@@ -14,7 +14,7 @@ use crate::{
 /// Each reason is logged once in this time.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// A token that another key has signed than the one that it names.
+/// A token was signed by another key than the one that it names.
 const OTHER_SIGNER: &str = "other_signer";
 
 /// The tokens of one issuer that are refused although the issuer signed them: the configuration

@@ -99,7 +99,7 @@ impl Discovery {
         Self { asked_as, ..self }
     }
 
-    /// The same, with what `before` has found at the same place: its document counts until the
+    /// The same, with the document that `before` has found at the same place. It counts until the
     /// next good one.
     #[must_use]
     pub fn after(self, before: &Self) -> Self {

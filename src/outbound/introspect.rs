@@ -56,8 +56,8 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// them.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// After this many unusable answers in a row the report of the process has a note: it may be the
-/// endpoint, and not the tokens.
+/// After this many unusable answers in a row `/readyz` has a note: perhaps not the tokens are the
+/// reason, but the endpoint.
 const UNUSABLE_TOLD: u64 = 8;
 
 /// Settings for the introspection of one issuer's tokens.

@@ -25,8 +25,8 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time from a request body's first byte to its last.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
-/// An upload to a path beside the MCP endpoint may be larger: each of so many bytes gives it one
-/// second more.
+/// An upload to a path beside the MCP endpoint may be larger: it gets one second more each time it
+/// has sent this many bytes.
 pub const STREAMED_BYTES_PER_SECOND_MIN: u64 = 8 * 1024;
 /// As [`BODY_TOTAL_TIMEOUT`], to an embedded authorization server: a form of a client that is not
 /// verified, of 64 KiB at most.
@@ -38,8 +38,8 @@ pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
 pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// As much of a refused upload without a valid token, as long as no piece of it takes longer than
-/// [`REFUSED_BODY_TIMEOUT`]. Its client must be able to read that its token has expired.
+/// How much of a refused upload without a valid token is read and discarded, while no pause is
+/// longer than [`REFUSED_BODY_TIMEOUT`]: its client must be able to read why it is refused.
 pub const REFUSED_UNVERIFIED_BYTES_MAX: u64 = 8 * MIB as u64;
 /// Refused uploads of one HTTP/2 connection that are drained at once.
 pub const REFUSED_UPLOADS_MAX: usize = 32;

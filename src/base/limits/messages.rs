@@ -42,11 +42,11 @@ pub const TASK_ANSWER_BYTES_MAX: usize = 64 * KIB;
 pub const TASK_STREAM_BYTES_MAX: usize = MIB;
 /// How much of an ignored body is read and discarded.
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
-/// What a compressed answer, or one event of it, may decompress to, however small it is …
+/// Bytes that a compressed answer, or one event of it, may decode to, however short it is …
 pub const DECODED_BYTES_FREE: u64 = LIST_BYTES_MAX as u64;
-/// … and for each byte that came above that: more is a decompression bomb.
+/// … and how many more for each compressed byte. Beyond that it is a decompression bomb.
 pub const DECODED_TIMES_MAX: u64 = 100;
-/// How much is decoded of one answer before others have their turn.
+/// How much of one answer is decoded before other work has its turn.
 pub const DECODED_TURN_BYTES: usize = 256 * KIB;
 /// The largest window that a decoder fills, as a power of two: 8 MiB (RFC 9659 §3).
 pub const DECODER_WINDOW_LOG_MAX: u32 = 23;

@@ -116,7 +116,7 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
             }
             let path = upstream.path_and_query.split('?').next().unwrap_or("/");
             let covers = |path: &str| {
-                // Rails and old Spring take a suffix for the wanted format: `/mcp.json` is `/mcp`.
+                // Rails and old Spring read a suffix as the wanted format: `/mcp.json` is `/mcp`.
                 let writes = || pattern.reaches(path, true) || pattern.covers_with_suffix(path);
                 pattern.covers(path, true) || (methods.write() && path != "/" && writes())
             };

@@ -1,4 +1,4 @@
-//! Reads the entries of a file that may have mistakes: those that can be read, or else its words.
+//! Reads a file that may have mistakes: the entries that can be read, or else its words.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ pub(super) fn written<T>(
     }
 }
 
-/// What stands between white space, quotes and the punctuation of YAML.
+/// The texts between white space, quotes and the punctuation of YAML.
 fn words(text: &str) -> Vec<String> {
     let ends = |c: char| c.is_whitespace() || "\"'[]{}".contains(c);
     let plain = |word: &str| word.trim_matches([',', ':']).to_owned();

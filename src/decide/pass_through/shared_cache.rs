@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
-/// Fields that tell one cache what `Cache-Control` does not, besides those that end with its name
-/// (RFC 9213).
+/// Fields that one kind of cache obeys instead of `Cache-Control`, besides those whose names end
+/// with it (RFC 9213).
 const FOR_CACHES: [HeaderName; 3] = [
     HeaderName::from_static("surrogate-control"),
     HeaderName::from_static("edge-control"),

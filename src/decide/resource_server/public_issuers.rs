@@ -28,8 +28,8 @@ const PUBLIC_ISSUERS: &[&str] = &[
     "https://www.linkedin.com",
 ];
 
-/// Whether anyone can have an account at `issuer`. A port and the dot at the end of a host name
-/// make no other issuer of it.
+/// Whether anyone can have an account at `issuer`. A port, and a dot at the end of the host
+/// name, do not make it another issuer.
 #[must_use]
 pub fn is_public(issuer: &str) -> bool {
     let issuer = issuer.to_ascii_lowercase();

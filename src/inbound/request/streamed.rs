@@ -118,9 +118,9 @@ struct ClientBody {
     limit: BodyLimit,
     /// How many more bytes may come.
     left: u64,
-    /// How much longer the client may be waited for.
+    /// How much longer the gateway may wait for the client.
     patience: Duration,
-    /// Since when the client is waited for.
+    /// When the gateway began to wait for the client.
     waiting: Option<Instant>,
     /// The end of this wait.
     silent: Pin<Box<Sleep>>,
@@ -181,8 +181,8 @@ impl ClientBody {
         Poll::Ready(Some(Err(BrokenOff.into())))
     }
 
-    /// Whether the client was waited for too long. The time in which the upstream takes nothing
-    /// does not count.
+    /// Whether the gateway has waited too long for the client. The time in which the upstream
+    /// takes nothing does not count.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         if self.waiting.is_none() {
             let now = Instant::now();

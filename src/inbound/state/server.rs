@@ -127,7 +127,7 @@ pub struct Server {
 
 /// The same caller by the changed settings of `issuer`; `verified_by` are the earlier ones.
 fn judged_under(issuer: &IssuerKeys, verified_by: &IssuerKeys, caller: &Caller, now: Now) -> Option<Caller> {
-    // An opaque token is asked for again soon, where the issuer now introspects.
+    // If the issuer now introspects, an opaque token is soon introspected again.
     let is_known = match caller.introspected() {
         Some(_) => issuer.introspector().is_some(),
         None => issuer.signs() && issuer.has_keys_of(verified_by),
@@ -275,14 +275,14 @@ impl Server {
         Ok(caller)
     }
 
-    /// What the `iss` of a refused token is instead of one of its issuers.
+    /// How the `iss` of a refused token differs from the issuers of this server.
     pub(in crate::inbound) fn compare_issuer(&self, found: &str) -> IssuerMiss<'_> {
         let own: Vec<&Issuer> = self.issuers.iter().flat_map(|issuer| &issuer.rules().issuers).collect();
         other_issuer::compare(found, &own, &self.known_issuers)
     }
 
-    /// The caller as it is now, if it would still take the credential of `caller`, which the server
-    /// `before` of an earlier configuration took.
+    /// The caller as it is now, if this server would still accept the credential of `caller`, which
+    /// the server `before` of an earlier configuration accepted.
     ///
     /// Where the settings of the issuer have changed, the token is judged anew: another claim may
     /// be required now, or its client may have been removed (P7). It is not accepted here if its

@@ -22,7 +22,7 @@ use crate::{
     outbound::{address::AddressRule, proxy::ForwardProxy},
 };
 
-/// How many addresses of a name the proxy is asked for.
+/// How many addresses of a name the proxy is asked to connect to.
 const ADDRESSES_MAX: usize = 3;
 
 impl Dialler {
@@ -63,7 +63,7 @@ impl Dialler {
         timeout_at(deadline, tunnel).await.map_err(late)?
     }
 
-    /// What the proxy is asked for: one after another, until it reaches one.
+    /// The targets that the proxy is asked to connect to, one after another, until it reaches one.
     async fn targets(&self, peer: &Peer, rule: AddressRule) -> Result<Vec<String>, DialFault> {
         let forbidden = |what: &str| DialFault {
             kind: DialFaultKind::Address,

@@ -112,7 +112,7 @@ impl IssuerKeys {
     }
 
     /// A token that was signed with one of these keys is refused as one with an unknown key. Keys
-    /// that were `told` before are not told again.
+    /// that were `told` before are not logged again.
     fn log_unused(&self, set: &KeySet, told: &[UnusedKey]) {
         let authorization_server = &self.rules().name;
         for key in set.unused().iter().filter(|key| !told.iter().any(|one| one.is_like(key))) {

@@ -35,7 +35,7 @@ impl UploadClock {
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 
-    /// Since when the upstream has been waited for.
+    /// When the gateway began to wait for the upstream.
     fn since(&self) -> Instant {
         match self.waits_for_client.load(Ordering::Relaxed) {
             true => Instant::now(),

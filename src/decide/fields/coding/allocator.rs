@@ -32,7 +32,7 @@ impl<T: Clone + Default> Allocator<T> for CountedAlloc {
     fn alloc_cell(&mut self, len: usize) -> Self::AllocatedMemory {
         let bytes = len.saturating_mul(size_of::<T>());
         if bytes > BYTES_MAX {
-            // The decoder takes less than it asked for as a failure.
+            // The decoder fails if it gets less than it asked for.
             self.has_refused = true;
             return Self::AllocatedMemory::default();
         }

@@ -21,16 +21,16 @@ impl Shape {
     }
 }
 
-/// How much came and how much was made of it.
+/// How many compressed bytes came, and how many were decoded from them.
 #[derive(Debug)]
 pub(super) struct Expansion {
     /// Looks for the ends of events.
     lines: Option<BlankLines>,
     /// Compressed bytes since the start of the answer or of the event.
     came: u64,
-    /// What was made of them.
+    /// Bytes that were decoded from them.
     made: u64,
-    /// What was made of the whole answer.
+    /// Bytes that were decoded from the whole answer.
     all: usize,
     has_begun: bool,
 }
@@ -46,17 +46,17 @@ impl Expansion {
         self.has_begun
     }
 
-    /// How much was made of the whole answer.
+    /// How many bytes were decoded from the whole answer.
     pub(super) fn made(&self) -> usize {
         self.all
     }
 
-    /// Whether `made` may be made of the next `came` bytes.
+    /// Whether the next `came` bytes may decode to `made`.
     pub(super) fn is_fit(&mut self, came: usize, made: &[u8]) -> bool {
         self.has_begun |= came > 0;
         self.all = self.all.saturating_add(made.len());
         self.came = self.came.saturating_add(came as u64);
-        // Without a compressed byte, ends of events prove nothing.
+        // Ends of events count only if a compressed byte came for them.
         let ended = self.lines.as_mut().and_then(|lines| lines.last_end(made)).filter(|_| self.came > 0);
         if let Some(end) = ended {
             (self.came, self.made) = (0, 0);
