@@ -122,7 +122,7 @@ async fn people_a3_attack_296_users_of_one_client_are_never_one_caller() {
     let reply = world.send(&of(json!({"sid": "s-1"}))).await;
     assert_eq!(reply.reason(), "token_subject");
     assert!(reply.challenge().contains("it has no text in sub"), "{}", reply.challenge());
-    world.gateway.line(|line| line.contains("a claim of the client names no user")).await;
+    world.gateway.line(|line| line.contains("such as client_id, names no user")).await;
     world.close().await;
 }
 
