@@ -76,8 +76,8 @@ fn is_same_host(one: &str, other: &str) -> bool {
 }
 
 /// Whether `query` is an answer with a code of the authorization server `issuer`. A gateway may be
-/// reached by a name that it does not know, and must not pass such a query to an MCP server (attack
-/// 335).
+/// reached by a name that it does not know, and must not pass such a query to an MCP server
+/// (attack 335).
 #[must_use]
 pub fn carries_code_of(query: &str, issuer: &str) -> bool {
     let value_of = |name: &str| {
