@@ -20,7 +20,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// Three digits from here on count something else: `attack_179_500_calls_at_once`.
+/// From here on, three digits after an attack are not an attack: `attack_179_500_calls_at_once`.
 const ATTACKS_END: u32 = 500;
 
 /// The ids at the beginning of a test's name: `a30_a36_…`, `c15_attacks_050_to_053_…`, `p07_…`.

@@ -1,4 +1,4 @@
-//! Is what decoders of compressed answers hold charged like bodies, and once for each answer (attack 346)?
+//! The memory of decoders of compressed answers is charged like bodies, once for each answer (attack 346).
 
 use super::*;
 

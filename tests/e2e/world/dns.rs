@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Dns {
-    /// Starts one, which needs root: port 53, and `unshare -m` for the gateway. Without them the test fails, for it proves nothing.
+    /// Starts a server, as root, for port 53 and `unshare -m` of the gateway. Otherwise the test fails: it would prove nothing.
     pub async fn start(answer: Option<Ipv4Addr>) -> Self {
         Self::start_with(answer.as_slice()).await
     }

@@ -126,6 +126,6 @@ def early(judge, world, name, url, issuer, provider):
     if name == "early":
         judge(said.get("tool") == "Oslo: sunny", "it signs in there and calls a tool", said.get("tool") or done.stderr[-600:])
     else:    # up to 1.9.2 it takes `bearer` alone: what an external token endpoint answers never passes the gateway
-        judge(f"{issuer}/token" in said["posts"] and "token_type" in done.stderr and said.get("tool") is None, "it signs in there, and can use tokens of issuers alone that write token_type in lower case", done.stderr[-300:])
+        judge(f"{issuer}/token" in said["posts"] and "token_type" in done.stderr and said.get("tool") is None, "it signs in there, and takes tokens only of issuers that write token_type in lower case", done.stderr[-300:])
     status, about = said.get("fallback", [None, ""])
     judge(status == 404 and f"{issuer}/reg" in (about or ""), "a client that falls back to /register of the gateway is told where to register", about)

@@ -69,7 +69,7 @@ def django(judge, world):
         do = lambda what: oauth.ask("GET", f"{opaque.origin}/control?do={what}")  # noqa: E731
 
         client, tokens = opaque.sign_in(f"openid {ALL}")
-        judge.same(tokens["access_token"].count("."), 0, "django, opaque tokens: an access token says nothing by itself")
+        judge.same(tokens["access_token"].count("."), 0, "django, opaque tokens: an access token is not a JWT")
         opaque.works("a user who signed in", tokens["access_token"])
         opaque.refuses("an ID token", tokens["id_token"], "token_inactive", INACTIVE)
         opaque.refuses("a refresh token", tokens["refresh_token"], "token_inactive", INACTIVE)

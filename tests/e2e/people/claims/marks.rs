@@ -95,7 +95,7 @@ async fn people_a3_b17_the_first_claim_that_is_there_names_the_caller() {
     world.close().await;
 }
 
-/// Two users of one client, whose tokens name no user: not one caller, but none.
+/// Tokens of two users of one client without a claim of the user name no caller, and never one for both.
 #[tokio::test]
 async fn people_a3_attack_296_users_of_one_client_are_never_one_caller() {
     let world = world("keycloak", ", subject_claims: [sub, client_id]").await;

@@ -184,7 +184,7 @@ async fn people_a2_p7_attack_295_a_stream_ends_when_its_client_is_removed_or_its
     }
 }
 
-/// The keys and the metadata are good, and then the issuer is not: an edit that has nothing to do with them loses neither.
+/// While the issuer is down, an edit that does not concern its keys and metadata loses neither.
 #[tokio::test]
 async fn people_a2_b44_p11_an_edit_of_an_entry_while_its_issuer_is_down_loses_no_keys() {
     let failures: [fn() -> Vec<Step>; 2] = [|| server::json(500, "{}"), || vec![Step::Hang]];

@@ -1,4 +1,4 @@
-//! A key that was taken out stops working even where the rest of a reload is refused (A11).
+//! A removed key stops working even if the rest of a reload is refused (A11).
 
 use std::fs;
 
