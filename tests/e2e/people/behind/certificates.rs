@@ -275,9 +275,14 @@ async fn d61_people_a8_a_client_certificate_of_openssl_is_presented_and_the_serv
             "own.crt",
             JUNK.to_owned(),
             2,
-            &["gateway.yaml:", "upstream.tls.certificate", "certificate 1 in it is no certificate"],
+            &["gateway.yaml:", "upstream.tls.certificate", "END of certificate 1, there is something else"],
         ),
-        ("ca.pem", JUNK.to_owned(), 2, &["gateway.yaml:", "upstream.tls.ca", "certificate 1 in it is no certificate"]),
+        (
+            "ca.pem",
+            JUNK.to_owned(),
+            2,
+            &["gateway.yaml:", "upstream.tls.ca", "END of certificate 1, there is something else"],
+        ),
     ] {
         let good = std::fs::read(folder.join(file)).unwrap();
         std::fs::write(folder.join(file), content).unwrap();

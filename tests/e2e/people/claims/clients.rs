@@ -302,5 +302,5 @@ async fn people_a2_attack_234_what_would_open_it_to_anyone_stops_the_start() {
     let issuers =
         "  house: {issuer: \"https://accounts.google.com\", client_ids: any, required_claims: {hd: [a.example]}}\n";
     let ended = Plan::standard().issuers(issuers).try_start().await.err().unwrap();
-    assert!(ended.output.contains("anyone can have a client and a user"), "{}", ended.output);
+    assert!(ended.output.contains("anyone can have a client and an account"), "{}", ended.output);
 }
