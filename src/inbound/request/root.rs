@@ -97,8 +97,13 @@ fn among(mirror: &Mirror) -> Option<String> {
     })
 }
 
-/// The different authorization servers of all MCP servers, in order.
+/// The different authorization servers of all MCP servers, in order. Nothing if a server takes API
+/// keys alone: its clients find no metadata of its own, look here, and would sign in for a token
+/// that their server refuses.
 fn mirrors(snapshot: &Snapshot) -> Vec<&Mirror> {
+    if snapshot.servers.iter().any(|server| matches!(server.mirror, Mirror::Nothing)) {
+        return Vec::new();
+    }
     let mut all: Vec<&Mirror> = Vec::new();
     for mirror in snapshot.servers.iter().map(|server| &server.mirror) {
         if issuer(mirror).is_some_and(|name| all.iter().all(|known| issuer(known).as_ref() != Some(&name))) {

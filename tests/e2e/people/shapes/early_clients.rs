@@ -9,17 +9,12 @@ use crate::e2e::world::{
 };
 
 const MIRROR: &str = "/.well-known/oauth-authorization-server";
-/// What Python's SDKs 1.8 and 1.9 cannot parse; the first five: up to 1.9.2.
-const NEWER: [&str; 10] = [
-    "response_types_supported",
-    "grant_types_supported",
-    "token_endpoint_auth_methods_supported",
-    "revocation_endpoint_auth_methods_supported",
+/// What Python's SDKs up to 1.9.2 cannot parse, whatever its value, or of which it knows no value.
+const LEFT_OUT: [&str; 5] = [
     "introspection_endpoint_auth_methods_supported",
     "token_endpoint_auth_signing_alg_values_supported",
     "revocation_endpoint_auth_signing_alg_values_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",
-    "response_modes_supported",
     "service_documentation",
 ];
 
@@ -71,11 +66,17 @@ async fn people_a13_early_clients_get_what_they_can_parse_and_others_get_everyth
         assert!(reply.all("vary").iter().any(|vary| vary.eq_ignore_ascii_case("mcp-protocol-version")), "{reply:?}");
     }
     let mut expected = document.clone();
-    for name in NEWER {
+    for name in LEFT_OUT {
         expected.as_object_mut().unwrap().remove(name).unwrap();
     }
-    // The member stays, and of its values the one that MCP requires.
+    // These stay, with the values that such clients know: the TypeScript SDK up to 1.12 reads no
+    // document without `response_types_supported`.
+    expected["response_types_supported"] = json!(["code"]);
+    expected["response_modes_supported"] = json!(["query", "fragment"]);
     expected["code_challenge_methods_supported"] = json!(["S256"]);
+    expected["grant_types_supported"] = json!(["authorization_code", "refresh_token"]);
+    expected["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "none"]);
+    expected["revocation_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
     for version in ["2025-03-26", "2024-11-05"] {
         let reply = world.send(&Ask::get(MIRROR).with("MCP-Protocol-Version", version)).await;
         assert_eq!((reply.status, reply.json()), (200, expected.clone()), "{version}");
@@ -186,5 +187,32 @@ async fn people_a13_several_issuers_are_each_named_where_such_a_client_asks() {
     for path in ["/c/mcp/register", "/a/mcp/x/register", "/register/x", "/registered", "/a/mcp/registered"] {
         assert_eq!(world.send(&Ask::post(path, "{}")).await.reason(), "not_found", "{path}");
     }
+    world.close().await;
+}
+
+/// A client of the server with API keys alone would sign in at an issuer whose tokens it refuses.
+#[tokio::test]
+async fn people_a11_a13_beside_a_server_with_api_keys_alone_the_root_leads_to_no_issuer() {
+    let servers = r#"
+  main: {path: /mcp, upstream: {url: "@UPSTREAM@/mcp"}, authorization_servers: [house], access: authenticated}
+  tools: {path: /tools, upstream: {url: "@UPSTREAM@/mcp"}, authorization_servers: [], access: authenticated}
+"#;
+    let key = format!("keys: [{{name: ci, sha256: \"{}\", servers: [tools]}}]\n", "a".repeat(64));
+    let plan = Plan::standard().servers(servers).file("keys.yaml", &key).top("keys: {file: keys.yaml}\n");
+    let world = plan.start().await;
+    world.until_ready().await;
+    for path in [MIRROR, "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tools"] {
+        let reply = world.send(&Ask::get(path).with("MCP-Protocol-Version", "2025-03-26")).await;
+        assert_eq!((reply.status, reply.reason().as_str()), (404, "not_found"), "{path}");
+        assert!(!reply.text().contains(&world.issuer.url()), "{path}: {}", reply.text());
+    }
+    for path in ["/register", "/tools/register"] {
+        let reply = world.send(&Ask::post(path, "{}")).await;
+        assert_eq!((reply.status, reply.reason().as_str()), (404, "not_found"), "{path}");
+        assert!(!reply.text().contains(&world.issuer.url()), "{path}: {}", reply.text());
+    }
+    // A client of the other server finds everything below its path.
+    let own = world.send(&Ask::get("/.well-known/oauth-authorization-server/mcp")).await;
+    assert_eq!((own.status, own.json()["issuer"].as_str()), (200, Some(&*world.issuer.url())));
     world.close().await;
 }
