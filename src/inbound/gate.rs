@@ -325,12 +325,15 @@ pub(super) async fn who(arrival: &Arrival<'_>, server: &Server, head: &Parts) ->
         .inspect_err(|refusal| tell_other_issuer(arrival, server, token, refusal))
 }
 
-/// Logs a token of another issuer: perhaps the configuration spells the issuer in another way.
+/// Logs a token of another issuer: perhaps the configuration spells the issuer in another way. Only
+/// a token that this issuer has signed brings a warning: anyone can send any other.
 fn tell_other_issuer(arrival: &Arrival<'_>, server: &Server, token: &str, refusal: &Refusal) {
     if *refusal == Refusal::Token(TokenFault::Issuer)
         && let Some(found) = named_issuer(token)
     {
-        arrival.connection.gateway.observe.other_issuer(&server.series.name, &server.compare_issuer(&found));
+        let miss = server.compare_issuer(&found);
+        let is_genuine = miss.named().is_some_and(|name| arrival.snapshot.has_signed(name, token, arrival.now));
+        arrival.connection.gateway.observe.other_issuer(&server.series.name, &miss, is_genuine);
     }
 }
 

@@ -39,15 +39,20 @@ impl Observe {
         }
     }
 
-    /// A token names another issuer than those of the server. Its signature is not verified, so
-    /// only a name that is nearly one of the configuration is worth a warning.
-    pub fn other_issuer(&self, server: &ServerName, miss: &IssuerMiss<'_>) {
+    /// A token names another issuer than those of the server. `is_genuine`: the issuer that `miss`
+    /// names has signed it. Anyone can send any other token, so its line is not a warning, and does
+    /// not use up the line of a genuine one.
+    pub fn other_issuer(&self, server: &ServerName, miss: &IssuerMiss<'_>, is_genuine: bool) {
         const REFUSED: &str = "a token was refused, because its iss is not an issuer of this server";
-        let Some(left_out) = self.other_issuers.admit(miss.kind(), Instant::now()) else { return };
+        let Some(left_out) = self.other_issuers.admit((miss.kind(), is_genuine), Instant::now()) else { return };
         let (reason, claim, advice) = (TokenFault::Issuer.reason(), "iss", miss.advice());
-        match miss {
-            IssuerMiss::Unknown => tracing::info!(%server, reason, claim, advice, left_out, "{REFUSED}"),
-            _ => tracing::warn!(%server, reason, claim, advice, left_out, "{REFUSED}"),
+        if is_genuine {
+            tracing::warn!(%server, reason, claim, advice, left_out, "{REFUSED}");
+        } else {
+            tracing::info!(
+                %server, reason, claim, advice, left_out,
+                "{REFUSED}; the token is not verified, and anyone can send such a token: follow the advice only if you know that your issuer makes such tokens"
+            );
         }
     }
 

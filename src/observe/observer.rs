@@ -47,8 +47,9 @@ pub struct Observe {
     pub(super) violations: Sampled<&'static str>,
     /// Bounds the warnings of requests that a setting refuses, by kind.
     pub(super) misfits: Sampled<&'static str>,
-    /// Bounds the lines about tokens with another `iss`, by what it is instead.
-    pub(super) other_issuers: Sampled<&'static str>,
+    /// Bounds the lines about tokens with another `iss`, by what it is instead, and whether the
+    /// token is genuine.
+    pub(super) other_issuers: Sampled<(&'static str, bool)>,
     is_cut: AtomicBool,
 }
 

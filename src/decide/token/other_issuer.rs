@@ -34,7 +34,16 @@ pub fn compare<'a>(found: &str, of_server: &[&'a Issuer], known: &'a [Issuer]) -
     same_but(str::eq_ignore_ascii_case).map_or(IssuerMiss::Unknown, IssuerMiss::Case)
 }
 
-impl IssuerMiss<'_> {
+impl<'a> IssuerMiss<'a> {
+    /// The name in the configuration that the `iss` is, or nearly is.
+    #[must_use]
+    pub fn named(&self) -> Option<&'a Issuer> {
+        match self {
+            Self::Slash(name) | Self::Scheme(name) | Self::Case(name) | Self::OfAnotherServer(name) => Some(name),
+            Self::Unknown => None,
+        }
+    }
+
     /// Stable word for each kind.
     #[must_use]
     pub fn kind(&self) -> &'static str {

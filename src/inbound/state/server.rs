@@ -26,6 +26,7 @@ use crate::{
             api_key::ApiKeys,
             caller::Caller,
             judged::judged_again,
+            jwt::UnverifiedJwt,
             other_issuer::{self, IssuerMiss},
             presented::Presented,
         },
@@ -35,7 +36,7 @@ use crate::{
     outbound::{
         credential::{Credential, IdentityHeader},
         discover::Discovery,
-        keys::IssuerKeys,
+        keys::{IssuerKeys, Published},
         upstream::Upstream,
         verify::{Trusted, Verifier},
     },
@@ -68,6 +69,18 @@ impl Snapshot {
     pub(in crate::inbound) fn successor(&self, before: &Server) -> Option<&Arc<Server>> {
         let is_same = |now: &&Arc<Server>| now.series.name == before.series.name && now.transport == before.transport;
         self.servers.iter().find(is_same)
+    }
+
+    /// Whether the issuer of this name in the configuration has signed `token`, by the keys that
+    /// are in force now. Only the signature is verified, and nothing is fetched.
+    pub(in crate::inbound) fn has_signed(&self, name: &Issuer, token: &str, now: Now) -> bool {
+        let mut issuers = self.servers.iter().flat_map(|server| &server.issuers);
+        let Some(issuer) = issuers.find(|issuer| issuer.rules().issuers.contains(name)) else { return false };
+        let (read, keys) = (UnverifiedJwt::read(token), issuer.current(now));
+        let is_signed = |(jwt, keys): (UnverifiedJwt<'_>, Arc<Published>)| {
+            jwt.signed(&issuer.rules().algorithms, &keys.set).is_ok()
+        };
+        read.ok().zip(keys).is_some_and(is_signed)
     }
 }
 

@@ -158,11 +158,12 @@ async fn people_a7_a_name_that_is_accepted_already_is_told_with_both_lines() {
 /// An `iss` that nearly fits is the first row of Auth0's own table.
 #[tokio::test]
 async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
-    let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/jwks\"}}\n";
+    let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/keys\"}}\n";
     let servers = OPEN.replace("    audiences", "    authorization_servers: [house]\n    audiences")
         + "  second: {path: /second, upstream: {url: \"@UPSTREAM@/mcp\"}, authorization_servers: [other], access: authenticated}\n";
     let world = Plan::standard().servers(&servers).issuers(issuers).start().await;
     world.until_ready().await;
+    world.gateway.line(|line| line.contains("new keys") && line.contains("\"authorization_server\":\"other\"")).await;
     let own = world.issuer.url();
     for (iss, level, advice) in [
         (format!("{own}/"), "WARN", format!("only by the slash at its end: write {own}/")),
@@ -185,5 +186,38 @@ async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
     assert_eq!((expired.status, expired.reason().as_str()), (401, "token_expired"));
     world.gateway.line(|line| line.contains("\"token_expired\",\"claim\":\"exp\"")).await;
     assert!(!world.gateway.output().contains("secret-name"), "no value of a token is logged");
+    world.close().await;
+}
+
+/// Anyone can write any `iss`: only a signature of the issuer makes the advice one to follow.
+#[tokio::test]
+async fn people_a3_a_forged_token_with_a_nearly_right_iss_brings_no_warning() {
+    let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/keys\"}}\n";
+    let servers = OPEN.replace("    audiences", "    authorization_servers: [house]\n    audiences")
+        + "  second: {path: /second, upstream: {url: \"@UPSTREAM@/mcp\"}, authorization_servers: [other], access: authenticated}\n";
+    let world = Plan::standard().servers(&servers).issuers(issuers).start().await;
+    world.until_ready().await;
+    world.gateway.line(|line| line.contains("new keys") && line.contains("\"authorization_server\":\"other\"")).await;
+    let own = world.issuer.url();
+    let cases = [
+        (format!("{own}/"), "only by the slash"),
+        (own.replace("http:", "https:"), "only by its scheme"),
+        ("https://other.example".to_owned(), "it is https://other.example"),
+    ];
+    for (iss, advice) in &cases {
+        let forged = world.mint().claim("iss", json!(iss)).by(&crate::e2e::world::key::OTHER);
+        assert_eq!(world.send(&ask(&forged)).await.reason(), "token_issuer", "{iss}");
+        let is_told = |line: &str| line.contains("its iss is not an issuer") && line.contains(advice);
+        let line = world.gateway.line(is_told).await;
+        assert!(line.contains("INFO") && line.contains("not verified, and anyone can send such a token"), "{line}");
+    }
+    let output = world.gateway.output();
+    assert!(!output.lines().any(|line| line.contains("WARN") && line.contains("its iss is not")), "{output}");
+    // Forged tokens do not use up the warning about a genuine one.
+    for (iss, advice) in &cases {
+        assert_eq!(world.send(&ask(&world.mint().claim("iss", json!(iss)))).await.reason(), "token_issuer", "{iss}");
+        let is_told = |line: &str| line.contains("WARN") && line.contains("its iss is not") && line.contains(advice);
+        world.gateway.line(is_told).await;
+    }
     world.close().await;
 }
