@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Method, Request};
 use hyper::{
     body::Incoming,
     rt::bounds::Http2ServerConnExec,
@@ -41,7 +41,10 @@ use crate::{
             preface, proxied,
             room::Seat,
         },
-        answer::{reply_body::ReplyBody, stall::StreamTasks},
+        answer::{
+            reply_body::{ReplyBody, without_content},
+            stall::StreamTasks,
+        },
         request::{
             arrival::{Connection, Load},
             service,
@@ -166,7 +169,11 @@ where
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
         // Boxed: the task of the stream holds it unpinned, and frees it when there is an answer.
-        Box::pin(async move { service::answer(&connection, request).await })
+        Box::pin(async move {
+            let is_head = request.method() == Method::HEAD;
+            let answer = service::answer(&connection, request).await;
+            if is_head { answer.map(without_content) } else { answer }
+        })
     });
     let served = http2::Builder::new(StreamTasks)
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
@@ -21,6 +22,18 @@ pub(in crate::inbound) enum ReplyBody {
     Issued(DeliveryBody),
     /// Relayed from an upstream.
     Relay(Box<RelayBody>),
+}
+
+/// An answer to HEAD: its length without its bytes, which hyper would send over HTTP/2 (RFC 9110
+/// §9.3.2). An upstream's answer to HEAD has none.
+pub(in crate::inbound) fn without_content(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    if !matches!(response.body(), ReplyBody::Relay(_)) {
+        if let Some(length @ 1..) = response.body().size_hint().exact() {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+        }
+        *response.body_mut() = ReplyBody::Whole(None);
+    }
+    response
 }
 
 /// An answer, and what to call once the connection has taken all its bytes.

@@ -195,9 +195,15 @@ impl ClientBody {
     /// Counts a piece of so many bytes, and what it cost.
     fn came(&mut self, bytes: u64) {
         let waited = self.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
-        let earned = Duration::from_millis(bytes.saturating_mul(1000) / STREAMED_BYTES_PER_SECOND_MIN);
-        self.patience = self.patience.saturating_add(earned).saturating_sub(waited);
+        self.patience = patience_after(self.patience, bytes, waited);
     }
+}
+
+/// How long the gateway waits for the rest of a body once so many bytes came. Bytes that come fast
+/// earn no more than there was at the start.
+fn patience_after(before: Duration, bytes: u64, waited: Duration) -> Duration {
+    let earned = Duration::from_millis(bytes.saturating_mul(1000) / STREAMED_BYTES_PER_SECOND_MIN);
+    before.saturating_add(earned).saturating_sub(waited).min(BODY_TOTAL_TIMEOUT)
 }
 
 impl Body for ClientBody {
@@ -249,5 +255,26 @@ impl Drop for ClientBody {
         if let Some(incoming) = self.incoming.take().filter(|incoming| !incoming.is_end_stream()) {
             self.upload.stops(UnreadBody { incoming, was_read: self.was_read });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_b4_an_upload_is_waited_for_at_its_slowest_rate_and_a_burst_buys_nothing() {
+        let second = Duration::from_secs(1);
+        // 8 KiB a second, for ever.
+        let slow = (0..10_000).fold(BODY_TOTAL_TIMEOUT, |left, _| patience_after(left, 8 * 1024, second));
+        assert_eq!(slow, BODY_TOTAL_TIMEOUT);
+        // A large piece after a long pause.
+        let pause = BODY_TOTAL_TIMEOUT - second;
+        assert_eq!(patience_after(BODY_TOTAL_TIMEOUT, 8 * 1024 * 200, pause), BODY_TOTAL_TIMEOUT);
+        // Less than that uses the patience up, whatever came before.
+        let burst = patience_after(BODY_TOTAL_TIMEOUT, 1 << 40, Duration::ZERO);
+        let trickle = (0..119).fold(burst, |left, _| patience_after(left, 1, second));
+        assert!(trickle > Duration::ZERO && trickle < 2 * second, "{trickle:?}");
+        assert_eq!(patience_after(trickle, 1, 2 * second), Duration::ZERO);
     }
 }

@@ -1,6 +1,9 @@
 //! Documents of the operator need no token, and never cover the gateway's own paths.
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Duration, Instant, sleep},
+};
 
 use crate::e2e::world::{Ask, Plan, Reply, World};
 
@@ -82,6 +85,34 @@ async fn until_body(world: &World, ask: &Ask, body: &str) -> Reply {
         assert!(Instant::now() < deadline, "{body} never came: {reply:?}\n{}", world.gateway.tail());
         sleep(Duration::from_millis(30)).await;
     }
+}
+
+#[tokio::test]
+async fn people_b4_over_http_2_an_answer_to_head_is_its_head_alone() {
+    let world = plan().start().await;
+    let socket = TcpStream::connect(world.gateway.listening_address()).await.unwrap();
+    let (mut sender, connection) = ::h2::client::handshake(socket).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for (path, status) in [("/privacy", 200), ("/absent", 404), ("/mcp", 401), ("/mcp?access_token=x", 400)] {
+        let mut lengths = Vec::new();
+        for method in ["GET", "HEAD"] {
+            let uri = format!("http://{}{path}", world.authority);
+            let request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
+            let (answer, _) = sender.send_request(request, true).unwrap();
+            let mut answer = answer.await.unwrap();
+            let length = answer.headers().get("content-length").cloned();
+            if method == "HEAD" {
+                assert_eq!(answer.status(), status, "{path}");
+                assert!(answer.body().is_end_stream(), "{path}");
+                assert!(answer.body_mut().data().await.is_none(), "{path}");
+            }
+            lengths.push((answer.status(), length));
+        }
+        assert_eq!(lengths.first(), lengths.last(), "{path}: as for GET");
+        assert!(lengths.iter().all(|(_, length)| length.is_some()), "{path}: {lengths:?}");
+    }
+    connection.abort();
+    world.close().await;
 }
 
 #[tokio::test]
