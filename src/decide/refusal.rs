@@ -9,7 +9,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use self::fault::{NotAccess, PresentationFault, TokenFault};
-use crate::base::names::Scope;
+use crate::{base::names::Scope, decide::policy::email};
 
 /// The bytes that a body may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,11 @@ pub enum Refusal {
         /// Index of the deciding rule in the server's `rules`.
         rule: usize,
     },
+    /// As [`Self::Forbidden`], and only because the token calls its `email` unverified.
+    EmailUnverified {
+        /// Index of the deciding rule in the server's `rules`.
+        rule: usize,
+    },
     /// No rule matches, and no rule means no (P3).
     NoRule,
     /// A resource URI that a prefix rule cannot judge safely (SPEC C-04).
@@ -192,6 +197,7 @@ impl Refusal {
     pub fn claim(&self) -> Option<&str> {
         match self {
             Self::Token(fault) => fault.claim(),
+            Self::EmailUnverified { .. } => Some(email::VERIFIED),
             _ => None,
         }
     }

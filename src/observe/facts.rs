@@ -126,7 +126,7 @@ impl Facts {
                 method: (!part.method.is_empty()).then_some(&part.method),
                 target: Some(part.named.shown()),
                 verdict: self.verdict_of(refused, permit.is_some()),
-                claim: None,
+                claim: refused.and_then(Refusal::claim),
                 rule,
                 reported: reported.map(|refusal| refusal.row().reason),
                 scopes: self.scopes(refused.or(reported)),

@@ -8,6 +8,7 @@ use crate::{
     base::names::ServerName,
     decide::{
         fields::origin::Sites,
+        policy::email,
         refusal::{Refusal, TokenFault},
         token::other_issuer::IssuerMiss,
     },
@@ -111,6 +112,27 @@ impl Observe {
             tracing::warn!(
                 %server, status = status.as_u16(), %header, claim, bytes, bytes_of_all, left_out,
                 "the MCP server refused a request, perhaps because the fields of `identity_headers` are too long for it: raise its limit on header fields (Node: --max-http-header-size, gunicorn: --limit-request-field_size, nginx: large_client_header_buffers), or pass a shorter claim"
+            );
+        }
+    }
+
+    /// A rule refuses a caller, or hides an item of a list, only because the token calls its
+    /// `email` unverified. To the client this looks like another address.
+    pub fn email_unverified(&self, server: &ServerName, rule: usize) {
+        if let Some(left_out) = self.emails.admit("rule", Instant::now()) {
+            tracing::warn!(
+                %server, rule, claim = email::VERIFIED, advice = email::ADVICE, left_out,
+                "a rule wants an email that the caller has, but the token calls it unverified: calls are refused, and lists leave out what the rule is about"
+            );
+        }
+    }
+
+    /// An identity header is left out, because the token calls its `email` unverified.
+    pub fn email_not_sent(&self, server: &ServerName, header: &HeaderName) {
+        if let Some(left_out) = self.emails.admit("header", Instant::now()) {
+            tracing::warn!(
+                %server, %header, claim = email::VERIFIED, advice = email::ADVICE, left_out,
+                "the MCP server gets a request without a header of `identity_headers`, because the token calls its email unverified"
             );
         }
     }

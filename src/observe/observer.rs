@@ -32,6 +32,9 @@ const MISFIT_LINES_PER_SPAN: u32 = 5;
 /// Tokens with another `iss` are logged once in this time, for each kind.
 const OTHER_ISSUERS_SPAN: Duration = Duration::from_secs(60);
 
+/// Addresses that do not count are logged once in this time, for each kind.
+const EMAILS_SPAN: Duration = Duration::from_secs(60);
+
 /// The observer of this process; every record shares it.
 pub struct Observe {
     /// Counters.
@@ -50,6 +53,8 @@ pub struct Observe {
     /// Bounds the lines about tokens with another `iss`, by what it is instead, and whether the
     /// token is genuine.
     pub(super) other_issuers: Sampled<(&'static str, bool)>,
+    /// Bounds the lines about addresses that do not count, by what they are missing for.
+    pub(super) emails: Sampled<&'static str>,
     is_cut: AtomicBool,
 }
 
@@ -68,6 +73,7 @@ impl Observe {
             violations: Sampled::new(VIOLATIONS_SPAN, VIOLATION_LINES_PER_SPAN),
             misfits: Sampled::new(MISFITS_SPAN, MISFIT_LINES_PER_SPAN),
             other_issuers: Sampled::new(OTHER_ISSUERS_SPAN, 1),
+            emails: Sampled::new(EMAILS_SPAN, 1),
             is_cut: AtomicBool::new(false),
         })
     }

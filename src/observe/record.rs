@@ -162,6 +162,9 @@ impl Record {
             By::Upstream(UpstreamFailure::Timeout) => (None, UpstreamOutcome::Timeout),
             By::Upstream(UpstreamFailure::Unfit) => (None, UpstreamOutcome::Unfit),
         };
+        if let Refusal::EmailUnverified { rule } = refusal {
+            self.observe.email_unverified(&series(&self.observe, &self.facts).name, *rule);
+        }
         if let Telling::Open = self.telling {
             self.learn(|facts| {
                 facts.verdict = Verdict::Refused(row.reason);

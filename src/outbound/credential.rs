@@ -64,6 +64,14 @@ impl IdentityHeader {
         }
     }
 
+    /// Whether the caller has the claim, and it is left out because the token calls its address
+    /// unverified.
+    #[must_use]
+    pub fn withholds(&self, caller: &Caller) -> bool {
+        let claims = caller.claims();
+        !email::may_count(claims, &self.claim) && pointer::find(claims, &self.claim).is_some_and(|one| !one.is_null())
+    }
+
     /// The value that is added for this caller.
     #[must_use]
     pub fn value(&self, caller: &Caller) -> Option<HeaderValue> {
@@ -122,7 +130,7 @@ mod tests {
             let caller = Caller::for_tests("ada", &[], json!({"email": "a@b.example", "email_verified": verified}));
             let mut headers = HeaderMap::new();
             header.add_to(&mut headers, &caller);
-            assert_eq!(headers.len() == 1, is_sent, "{verified}");
+            assert_eq!((headers.len() == 1, header.withholds(&caller)), (is_sent, !is_sent), "{verified}");
         }
     }
 

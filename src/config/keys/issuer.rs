@@ -92,8 +92,9 @@ pub(super) fn section() -> KeySection {
                 "Claims that name the caller: the first that a token has counts. The caller is this claim, its value and \
                  the issuer together: a client id is never the user with the same text in `sub`. Name only claims that \
                  users cannot choose for themselves and that the issuer never gives to another user. A claim of the client, \
-                 such as `client_id`, names machines alone: a token without `sub` that shows a user (a user name, an address, \
-                 `sid`, `auth_time`) is refused.",
+                 such as `client_id`, names machines alone: it counts if the `profile` marks the token as a machine's, or \
+                 if the token has only claims of the protocols (`iss`, `aud`, times, scopes, clients, `roles`, \
+                 `permissions`). Any other claim could be about a user, so that token is refused.",
             )
             .or(vec![SUBJECT].into()),
             KeyRow::optional(
@@ -104,7 +105,8 @@ pub(super) fn section() -> KeySection {
                 ),
                 "For issuers that cannot write the resource into `aud`: tokens without `aud`, or with their own client \
                  alone as `aud`, are accepted if they were issued to one of these clients, by every server that \
-                 accepts this issuer. Each must show that it is an access token, by a mark of the `profile`. `any` \
+                 accepts this issuer. With the client as `aud`, each must show that it is an access token, by a mark of the `profile`; \
+                 without `aud`, or with an empty one, `scope` or `scp` is enough. `any` \
                  accepts every client, for issuers where clients register themselves: it needs `required_claims` with a \
                  claim of your organization, and is refused for issuers where anyone can have an account.",
             ),

@@ -34,7 +34,7 @@ pub(super) fn section() -> KeySection {
                 map("accepted values by claim", ValueShape::ClaimValues),
                 "Each of these claims of the token has one of its values. A key that starts with `/` is a JSON Pointer, such \
                  as `/realm_access/roles`. In `{glob: \"*@example.com\"}`, `*` is any text and `?` any character. \
-                 An `email` matches nothing if the token says `email_verified: false` (or `xms_edov: false`). Where the \
+                 An `email` matches nothing if the token says `email_verified: false` (or `xms_edov: false`): the log warns of it. Where the \
                  issuer says nothing about it, add `email_verified: true` if users can choose their address there.",
             ),
             KeyRow::flag("deny", "Refuses the targets to every caller. Such a rule has no conditions."),

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::decide::policy::email;
+
 /// One provider as a place of sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdpProfile {
@@ -179,15 +181,10 @@ impl IdpProfile {
     /// Translates the provider's own word for a verified address into `email_verified`, which it
     /// does not send.
     pub fn say_verified(&self, claims: &mut Map<String, Value>) {
-        let said = self.verified_claim.and_then(|name| claims.get(name)).filter(|said| !said.is_null());
-        let is_verified = match said {
-            Some(Value::Bool(is_verified)) => *is_verified,
-            Some(Value::Number(number)) => number.as_u64() == Some(1),
-            Some(Value::String(text)) => matches!(&**text, "1" | "true"),
-            Some(_) => false,
-            None => return,
-        };
-        claims.entry("email_verified").or_insert(Value::Bool(is_verified));
+        let said = self.verified_claim.and_then(|name| claims.get(name)).and_then(email::says_verified);
+        if let Some(is_verified) = said {
+            claims.entry(email::VERIFIED).or_insert(Value::Bool(is_verified));
+        }
     }
 
     /// What to do about a missing refresh token.
@@ -275,6 +272,7 @@ mod tests {
             (json!({"xms_edov": true}), json!(true)),
             (json!({"xms_edov": 1}), json!(true)),
             (json!({"xms_edov": "1"}), json!(true)),
+            (json!({"xms_edov": "True"}), json!(true)),
             (json!({"xms_edov": false}), json!(false)),
             (json!({"xms_edov": "0"}), json!(false)),
             (json!({"xms_edov": [1]}), json!(false)),

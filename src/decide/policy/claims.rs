@@ -85,10 +85,18 @@ fn is_one_line(text: &str, glob: &Glob) -> bool {
 /// neither does an `email` that is not verified ([`email::may_count`]).
 #[must_use]
 pub fn hold(claims: &Map<String, Value>, conditions: &ClaimConditions) -> bool {
-    let holds = |name: &str, values: &[ClaimValue]| {
-        pointer::find(claims, name).is_some_and(|one| matches(one, values)) && email::may_count(claims, name)
-    };
-    conditions.iter().all(|(name, values)| holds(name, values))
+    conditions.iter().all(|(name, values)| has_one(claims, name, values) && email::may_count(claims, name))
+}
+
+/// Whether all conditions would be met if the token called its `email` verified.
+#[must_use]
+pub fn hold_but_for_email(claims: &Map<String, Value>, conditions: &ClaimConditions) -> bool {
+    conditions.iter().all(|(name, values)| has_one(claims, name, values))
+        && conditions.iter().any(|(name, _)| !email::may_count(claims, name))
+}
+
+fn has_one(claims: &Map<String, Value>, name: &str, values: &[ClaimValue]) -> bool {
+    pointer::find(claims, name).is_some_and(|one| matches(one, values))
 }
 
 /// Whether the claim is one of the values, or a list with such a value.
@@ -106,6 +114,27 @@ mod tests {
 
     fn like(pattern: &str) -> ClaimValue {
         ClaimValue::Like(Glob::new(pattern))
+    }
+
+    #[test]
+    fn people_a5_an_address_that_is_right_but_unverified_is_told_apart() {
+        let conditions = |name: &str| vec![(Box::from(name), vec![like("*@example.com")])];
+        let both = [conditions("email"), vec![("team".into(), vec!["a".into()])]].concat();
+        for (claims, conditions, holds, is_unverified) in [
+            (json!({"email": "a@example.com"}), conditions("email"), true, false),
+            (json!({"email": "a@example.com", "email_verified": false}), conditions("email"), false, true),
+            (json!({"email": "a@example.com", "xms_edov": 0}), conditions("/email"), false, true),
+            (json!({"email": "a@other.example", "email_verified": false}), conditions("email"), false, false),
+            (json!({"mail": "a@example.com", "email_verified": false}), conditions("mail"), true, false),
+            (json!({"email_verified": false}), conditions("email"), false, false),
+            (json!({"email": "a@example.com", "email_verified": false, "team": "a"}), both.clone(), false, true),
+            (json!({"email": "a@example.com", "email_verified": false, "team": "b"}), both, false, false),
+            (json!({"email_verified": false}), Vec::new(), true, false),
+        ] {
+            let members = claims.as_object().unwrap();
+            let found = (hold(members, &conditions), hold_but_for_email(members, &conditions));
+            assert_eq!(found, (holds, is_unverified), "{claims} {conditions:?}");
+        }
     }
 
     #[test]

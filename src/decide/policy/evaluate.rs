@@ -79,7 +79,8 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
 /// broader scope of the caller implies (SPEC ).
 ///
 /// # Errors
-/// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
+/// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::EmailUnverified`], [`Refusal::NoRule`],
+/// [`Refusal::UnsafeUri`].
 pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Result<Ruling, Refusal> {
     let Attributes { scopes: granted, claims: held } = attributes;
     let mut ruling = Ruling { rule: None, reported: None };
@@ -91,7 +92,8 @@ pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Re
         ruling.rule.get_or_insert(index);
         is_public &= rule.public;
         let refusal = if rule.deny || !claims::hold(held, &rule.claims) {
-            Refusal::Forbidden { rule: index }
+            let lacks_verified = !rule.deny && claims::hold_but_for_email(held, &rule.claims);
+            if lacks_verified { Refusal::EmailUnverified { rule: index } } else { Refusal::Forbidden { rule: index } }
         } else if holds(policy, granted, rule) {
             return Ok(());
         } else if rule.report_only {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::decide::policy::email;
+
 /// How a credential can be presented wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PresentationFault {
@@ -83,6 +85,9 @@ pub enum NotAccess {
     Says(&'static str),
     /// Nothing shows that it is an access token, and its audience could be a client.
     Unproven,
+    /// A hint shows that it is an access token, but its audience is its client, as in the client's
+    /// ID tokens.
+    Hinted,
 }
 
 /// A sentence, perhaps with the name of a claim in it: the three parts in a row. Nothing is
@@ -203,7 +208,9 @@ impl TokenFault {
             Self::Type(NotAccess::Header) => ("not an access token: the header has another ", ""),
             Self::Type(NotAccess::Has(_)) => ("not an access token: it has ", ""),
             Self::Type(NotAccess::Says(_)) => ("not an access token: its ", " names another kind"),
-            Self::Type(NotAccess::Unproven) => ("not an access token: no claim shows that it is one", ""),
+            Self::Type(NotAccess::Unproven | NotAccess::Hinted) => {
+                ("not an access token: no claim shows that it is one", "")
+            }
             Self::Time(_) => ("the token is not valid: its ", " is absent or not a time"),
             Self::Subject(_) => ("the token does not name its user: it has no text in ", ""),
             Self::ScopeShape(_) => ("the token is not valid: its ", " is neither text nor a list of texts"),
@@ -237,7 +244,7 @@ impl TokenFault {
             Self::Oversize
             | Self::Malformed
             | Self::Algorithm
-            | Self::Type(NotAccess::Unproven)
+            | Self::Type(NotAccess::Unproven | NotAccess::Hinted)
             | Self::Header
             | Self::KeyId
             | Self::UnknownKey
@@ -265,6 +272,11 @@ impl TokenFault {
                 "it could be an ID token, which has the same aud: write the vendor under profile, or have the issuer \
                  write the URL of the MCP server into aud"
             }
+            Self::Type(NotAccess::Hinted) => {
+                "aud is the client, as in its ID and refresh tokens, and the scope alone does not tell them apart: have the \
+                 issuer write the URL of the MCP server into aud; or write the vendor under profile; or, if the issuer's \
+                 refresh tokens are not JWTs and its ID tokens have no scope, write this aud under audiences of the server"
+            }
             Self::Audience => {
                 "have the issuer write the URL of the MCP server into aud, or write the audience under audiences of \
                  the server"
@@ -276,12 +288,11 @@ impl TokenFault {
             Self::Client(_) => "if this client may use the server, add its id to client_ids",
             Self::Subject(_) => {
                 "have the issuer write sub, or list in subject_claims another claim of the user that it writes; a claim of the \
-                 client, such as client_id, names no user"
+                 client, such as client_id, names no user: it counts only if the token is marked as a machine's, or has \
+                 no claim that could be about a user"
             }
             Self::ScopeShape(_) => "name only claims with scopes in scope_claims",
-            Self::Required(name) if **name == *"email_verified" => {
-                "the user must verify their address at the issuer: another user could have typed it"
-            }
+            Self::Required(name) if **name == *email::VERIFIED => email::ADVICE,
             Self::Required(_) => "the token is of another tenant or organization, or required_claims is not right",
             Self::SenderConstraint => "have the client ask for bearer tokens: without DPoP and without a certificate",
             Self::Time(_) | Self::Claims(_) => "look into the settings of this client at the issuer",

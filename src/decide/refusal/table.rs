@@ -276,7 +276,8 @@ impl Refusal {
                 (ChallengeKind::Scope(needed), Hint::None, Policy(PolicyRefusal::Scope(needed))),
                 Needs(needed),
             ),
-            Self::Forbidden { rule } => (
+            // To the client both are the same: it may not learn what a rule wants.
+            Self::Forbidden { rule } | Self::EmailUnverified { rule } => (
                 (StatusCode::FORBIDDEN, 40302, "forbidden"),
                 (None, Hint::None, Policy(PolicyRefusal::Rule(*rule))),
                 Asked("", " is not allowed for this caller, and no scope would change that", ""),

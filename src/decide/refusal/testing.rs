@@ -57,6 +57,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         UnknownSession,
         Scope { needed: vec![Scope::from("a")] },
         Forbidden { rule: 7 },
+        EmailUnverified { rule: 7 },
         NoRule,
         UnsafeUri("a"),
         UnknownTask,

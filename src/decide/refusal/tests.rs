@@ -38,5 +38,5 @@ fn p08_each_reason_is_one_word_and_tells_two_rows_apart() {
     assert!(reasons.iter().all(|reason| reason.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())));
     reasons.sort_unstable();
     let twice: Vec<&str> = reasons.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-    assert_eq!(twice, ["body_broken"], "a client that left is not told apart");
+    assert_eq!(twice, ["body_broken", "forbidden"], "a client that left, and an address that does not count");
 }

@@ -245,7 +245,7 @@ const PRESENTATIONS: [PresentationFault; 4] = [
 
 /// The faults without a name of the configuration, or with one that an attacker without a key can
 /// bring about. A test keeps the list complete.
-const TOKENS: [TokenFault; 15] = [
+const TOKENS: [TokenFault; 16] = [
     TokenFault::Oversize,
     TokenFault::Malformed,
     TokenFault::Expired,
@@ -257,6 +257,7 @@ const TOKENS: [TokenFault; 15] = [
     TokenFault::SenderConstraint,
     TokenFault::Type(NotAccess::Header),
     TokenFault::Type(NotAccess::Unproven),
+    TokenFault::Type(NotAccess::Hinted),
     TokenFault::ApiKeyForm,
     TokenFault::ApiKeyUnknown,
     TokenFault::ApiKeyServer,

@@ -86,8 +86,10 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
 }
 
 /// Whether the token's client makes it one for every server of its issuer (`client_ids`): `aud` is
-/// absent, or names the token's own client and nothing else, and the token is surely an access
-/// token, because the ID tokens and refresh tokens of this client have the same `aud`.
+/// absent or empty, or names the token's own client and nothing else.
+///
+/// Every ID token names its client in `aud` (OpenID Connect Core §2), and refresh tokens may. So a
+/// token with this `aud` must surely be an access token; without an audience, a hint is enough.
 fn by_client(
     audiences: &[Box<str>],
     client: Option<&str>,
@@ -101,7 +103,8 @@ fn by_client(
         ([], None) => Err(unknown()),
         (_, None) => Err(TokenFault::Audience),
         (all, Some(client)) if is_unset || all.iter().any(|one| **one != *client) => Err(TokenFault::Audience),
-        _ if token_type != TokenType::Access => Err(TokenFault::Type(NotAccess::Unproven)),
+        _ if token_type == TokenType::Unclear => Err(TokenFault::Type(NotAccess::Unproven)),
+        ([_, ..], _) if token_type == TokenType::Likely => Err(TokenFault::Type(NotAccess::Hinted)),
         (_, Some(client)) if rules.clients.include(client) => Ok(()),
         _ => Err(unknown()),
     }

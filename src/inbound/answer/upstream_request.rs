@@ -117,5 +117,8 @@ fn add_own(
     for (caller, identity) in identities.into_iter().flat_map(|(caller, all)| all.iter().map(move |one| (caller, one)))
     {
         identity.add_to(headers, caller);
+        if identity.withholds(caller) {
+            arrival.connection.gateway.observe.email_not_sent(&server.series.name, &identity.name);
+        }
     }
 }

@@ -192,7 +192,10 @@ fn e45_only_a_verified_address_counts() {
         (json!({"email_verified": "false"}), false, false),
         (json!({"email_verified": "TRUE"}), false, false),
         (json!({"email_verified": "yes"}), false, false),
-        (json!({"email_verified": 1}), false, false),
+        (json!({"email_verified": "True"}), true, true),
+        (json!({"email_verified": "1"}), true, true),
+        (json!({"email_verified": 1}), true, true),
+        (json!({"email_verified": 2}), false, false),
         (json!({"email_verified": [true]}), false, false),
     ] {
         let mut claims = said.clone();

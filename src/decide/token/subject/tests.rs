@@ -37,6 +37,27 @@ fn people_a3_b17_attack_296_a_claim_of_the_client_names_no_user() {
         ("generic", either, json!({"email": "ada@example.com"}), Some("sub")),
         ("generic", either, json!({"sid": "s"}), Some("sub")),
         ("generic", either, json!({"auth_time": 1}), Some("sub")),
+        ("generic", either, json!({"name": "Ada"}), Some("sub")),
+        ("generic", either, json!({"login": "ada"}), Some("sub")),
+        ("generic", either, json!({"mail": "ada@example.com"}), Some("sub")),
+        ("generic", either, json!({"cognito:username": "ada"}), Some("sub")),
+        ("generic", either, json!({"oid": "1"}), Some("sub")),
+        ("generic", either, json!({"groups": ["staff"]}), Some("sub")),
+        ("generic", either, json!({"act": {"sub": "x"}}), Some("sub")),
+        ("generic", either, json!({"locale": "en"}), Some("sub")),
+        ("generic", either, json!({"acr": "1"}), Some("sub")),
+        ("generic", either, json!({"type": "User"}), Some("sub")),
+        ("generic", either, json!({"https://corp.example/user": "ada"}), Some("sub")),
+        ("generic", either, json!({"gty": "password"}), Some("sub")),
+        ("generic", either, json!({"grant_type": ["client_credentials", "password"]}), Some("sub")),
+        ("generic", either, json!({"gty": []}), Some("sub")),
+        // An organization counts only where every token of the issuer has it.
+        ("generic", either, json!({"org_code": "acme"}), Some("sub")),
+        // Kinde's machines; Canaille's and Django's, by introspection.
+        ("generic", either, json!({"gty": ["client_credentials"], "azp": "m", "scp": ["a"], "v": "2"}), None),
+        ("generic", either, json!({"active": true, "token_type": "Bearer", "username": null}), None),
+        ("generic", either, json!({"roles": ["r"], "permissions": ["p"], "ver": "1.0", "azpacr": "1"}), None),
+        ("keycloak", either, json!({"realm_access": {"roles": ["r"]}, "azp": "web", "typ": "Bearer"}), None),
         ("generic", either, json!({"sid": null}), None),
         ("generic", either, json!({}), None),
         ("keycloak", either, json!({"sid": "s", "azp": "web"}), Some("sub")),
@@ -69,6 +90,28 @@ fn people_a3_a_null_shows_no_user() {
     let rules = TokenRules { subject_claims: vec!["sub".into(), "client_id".into()], ..rules() };
     let claims = Arc::new(token.as_object().unwrap().clone());
     assert!(read(&claims, TokenType::Access, &rules.issuers[0], &rules, now()).is_ok());
+}
+
+#[test]
+fn people_a3_attack_296_scope_claims_and_a_required_organization_show_no_user() {
+    let org = |value: &str| (Box::from("https://corp.example/org_id"), vec![value.into()]);
+    let either = || vec!["sub".into(), "client_id".into()];
+    let base = TokenRules { subject_claims: either(), scope_claims: vec!["/groups/all".into()], ..rules() };
+    let with_org = TokenRules { required_claims: vec![org("o-1")], ..base.clone() };
+    let with_email = TokenRules { required_claims: vec![("email".into(), vec!["a@b.example".into()])], ..base.clone() };
+    let refused = Err(TokenFault::Subject("sub".into()));
+    for (rules, changes, expected) in [
+        (&base, json!({"groups": {"all": ["mcp:read"]}}), Ok(())),
+        (&base, json!({"https://corp.example/org_id": "o-1"}), refused.clone()),
+        (&with_org, json!({"https://corp.example/org_id": "o-1"}), Ok(())),
+        (&with_org, json!({"https://corp.example/org_id": "o-1", "org_name": "Acme"}), refused.clone()),
+        (&with_email, json!({"email": "a@b.example"}), refused),
+    ] {
+        let claims = with(&with(&claims(), &json!({"sub": null, "scope": null})), &changes);
+        let claims = Arc::new(claims.as_object().unwrap().clone());
+        let read = read(&claims, TokenType::Access, &rules.issuers[0], rules, now());
+        assert_eq!(read.map(drop), expected, "{changes}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
             request::target::Target,
         },
         policy::evaluate::{advertised::security_schemes, evaluate, public::judge_without_scopes},
+        refusal::Refusal,
         token::requester::Requester,
     },
     inbound::state::{gateway::Gateway, server::Server},
@@ -85,6 +86,9 @@ impl ListFilter {
             Requester::Verified(caller) => evaluate(policy, caller, &target).map(drop),
             Requester::Anonymous(_) => judge_without_scopes(policy, &target).map(drop),
         };
+        if let (Hide::Forbidden | Hide::Unauthorized, Err(Refusal::EmailUnverified { rule })) = (hide, &verdict) {
+            self.gateway.observe.email_unverified(&server.series.name, *rule);
+        }
         match (hide, verdict) {
             (Hide::Never, _) | (_, Ok(_)) => true,
             // A hidden item can never trigger step-up.

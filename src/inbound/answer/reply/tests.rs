@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 83] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name; it is reached as gw.example"),
@@ -137,6 +137,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 82] = [
     ),
     (404, 40402, "unknown_session", "", "there is no such session; start a new one with initialize"),
     (403, 40301, "insufficient_scope", "", "this request needs scope a"),
+    (403, 40302, "forbidden", "", "this request is not allowed for this caller, and no scope would change that"),
     (403, 40302, "forbidden", "", "this request is not allowed for this caller, and no scope would change that"),
     (403, 40304, "no_rule", "", "this request is not allowed: no rule of this server permits it"),
     (403, 40305, "unsafe_uri", "", "this request is not allowed: a"),

@@ -60,6 +60,23 @@ fn attack_186_each_member_of_a_batch_has_a_line_and_counts() {
 }
 
 #[test]
+fn people_a5_a_member_of_a_batch_names_the_claim_that_it_is_refused_for() {
+    let (lines, _) = told(|record, series| {
+        record.server(series);
+        record.asked_together(batch());
+        record.judge_each(|target| match rules(target) {
+            (rule, Err(_)) => (rule, Err(Refusal::EmailUnverified { rule: 4 })),
+            permitted => permitted,
+        });
+        record.refused(&Refusal::EmailUnverified { rule: 4 });
+        record.answered(StatusCode::FORBIDDEN);
+    });
+    let claims: Vec<_> = lines.iter().map(|line| line.get("claim").and_then(Value::as_str)).collect();
+    assert_eq!(claims[..3], [None, Some("email_verified"), None]);
+    assert_eq!((&lines[1]["reason"], &lines[1]["rule"]), (&"forbidden".into(), &4.into()));
+}
+
+#[test]
 fn attack_186_a_refused_batch_tells_which_member_was_refused_by_which_rule() {
     let (lines, metrics) = told(|record, series| {
         record.server(series);
@@ -74,6 +91,7 @@ fn attack_186_a_refused_batch_tells_which_member_was_refused_by_which_rule() {
     let (batch, none) = ("batch_refused", Value::Null);
     assert_eq!(reasons[..3], [refused(batch, none.clone()), refused("forbidden", 4.into()), refused(batch, none)]);
     assert_eq!((&lines[3]["event"], &lines[3]["status"]), (&"ended".into(), &403.into()));
+    assert_eq!(lines[1].get("claim"), None);
     assert!(metrics.contains(&decided("batch_refused", 2)) && metrics.contains(&decided("forbidden", 1)));
     assert!(metrics.contains(&outcome("weather", "forbidden", "none")));
 }

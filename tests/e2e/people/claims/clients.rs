@@ -82,6 +82,20 @@ fn shapes() -> Vec<Shape> {
             "web",
         ),
         shape(
+            "Kinde",
+            "client_ids: [web]",
+            Some("JWT"),
+            json!({"sub": "kp_1", "aud": [], "azp": "web", "scp": ["openid"], "org_code": "org_1", "permissions": ["p"]}),
+            "web",
+        ),
+        shape(
+            "without aud, by scope alone",
+            "client_ids: [web]",
+            Some("JWT"),
+            json!({"sub": "u-1", "azp": "web", "scope": "openid"}),
+            "web",
+        ),
+        shape(
             "Asgardeo",
             "profile: wso2, client_ids: any, required_claims: {org_id: [org-1]}",
             Some("at+jwt"),
@@ -167,6 +181,7 @@ async fn people_a2_attack_231_attack_232_attack_233_which_tokens_a_list_of_clien
         claims.as_object_mut().unwrap().remove(name);
         claims
     };
+    let hinted = |aud: Value| json!({"sub": "u-1", "azp": "web", "aud": aud, "scp": ["openid"], "org_code": "o"});
     let casdoor = |kind: &str| {
         let claims = json!({"owner": "acme", "name": "ada", "sub": "u-1", "aud": ["web"], "azp": "web", "scope": "openid",
                             "tokenType": kind, "nonce": ""});
@@ -210,6 +225,24 @@ async fn people_a2_attack_231_attack_232_attack_233_which_tokens_a_list_of_clien
                 )),
                 no,
             ),
+            row("no aud, by a hint", ask(&shaped(&world, Some("JWT"), &hinted(json!([])))), Want::Passes),
+            row("233 no aud, and no hint", ask(&shaped(&world, Some("JWT"), &json!({"sub": "u-1", "azp": "web"}))), no),
+            row("233 a hint, its client as aud", ask(&shaped(&world, Some("JWT"), &hinted(json!("web")))), no),
+            row(
+                "232 a hint, another client",
+                ask(&shaped(&world, Some("JWT"), &hinted(json!([]))).claim("azp", json!("x"))),
+                no,
+            ),
+            row(
+                "233 no aud, and it calls itself a refresh token",
+                ask(&shaped(&world, Some("JWT"), &hinted(json!([]))).claim("token_type", json!("refresh"))),
+                no,
+            ),
+            row(
+                "233 no aud, with a nonce",
+                ask(&shaped(&world, Some("JWT"), &hinted(json!([]))).claim("nonce", json!("n"))),
+                no,
+            ),
             row("233 a refresh token of Casdoor", ask(&casdoor("refresh-token").headless("kid")), no),
             row("an access token of Casdoor", ask(&casdoor("access-token").headless("kid")), Want::Passes),
             row("233 token_type is refresh", of(json!({"token_type": "refresh"})), no),
@@ -226,6 +259,24 @@ async fn people_a2_attack_231_attack_232_attack_233_which_tokens_a_list_of_clien
         .await;
     assert!(told.contains("add its id to client_ids"), "{told}");
     world.close().await;
+}
+
+/// Where hints do not count, the advice names what helps.
+#[tokio::test]
+async fn people_a2_attack_233_advice_for_a_token_whose_client_is_its_audience() {
+    let ask_of = |world: &World| {
+        let claims = json!({"sub": "u-1", "aud": "web", "azp": "web", "scope": "openid", "uid": "x"});
+        ask(&shaped(world, Some("JWT"), &claims))
+    };
+    let refusing = world("client_ids: [web]", "").await;
+    let reply = refusing.send(&ask_of(&refusing)).await;
+    assert_eq!((reply.status, reply.reason().as_str()), (401, "token_type"));
+    let told = refusing.gateway.line(|line| line.contains("a token of this issuer was refused")).await;
+    assert!(told.contains("aud is the client") && told.contains("write this aud under audiences"), "{told}");
+    refusing.close().await;
+    let following = world("client_ids: [web]", "web").await;
+    following.verdicts(vec![row("as advised", ask_of(&following), Want::Passes)]).await;
+    following.close().await;
 }
 
 #[tokio::test]

@@ -117,6 +117,9 @@ async fn people_a3_attack_296_users_of_one_client_are_never_one_caller() {
             row("296 another user by session", of(json!({"sid": "s-2"})), no),
             row("296 a user by address", of(json!({"email": "ada@example.com"})), no),
             row("296 a user by time", of(json!({"auth_time": 1})), no),
+            row("296 a user by a name that no list has", of(json!({"login": "ada"})), no),
+            row("296 a user by groups", of(json!({"groups": ["staff"]})), no),
+            row("a service account with roles", of(json!({"realm_access": {"roles": ["mcp"]}})), Want::Passes),
         ])
         .await;
     let reply = world.send(&of(json!({"sid": "s-1"}))).await;

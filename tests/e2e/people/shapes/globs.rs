@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::e2e::{
     people::shapes::{check, run},
-    world::{Ask, Plan, Want, World, call, row},
+    world::{Ask, Plan, Want, World, call, plan::STANDARD, request, row, server},
 };
 
 const RULE: &str = "- {tools: [engineers], claims: {department: [eng]}}";
@@ -63,7 +63,9 @@ async fn people_a5_attack_297_an_address_that_the_token_calls_unverified_is_no_a
                 row("verified, as text", of("email_verified", json!("true")), Want::Passes),
                 row("297 unverified", of("email_verified", json!(false)), refused),
                 row("297 unverified, as text", of("email_verified", json!("false")), refused),
-                row("297 something else", of("email_verified", json!(1)), refused),
+                row("verified, as .NET writes it", of("email_verified", json!("True")), Want::Passes),
+                row("verified, as a number", of("email_verified", json!("1")), Want::Passes),
+                row("297 something else", of("email_verified", json!(2)), refused),
                 row("297 by Entra", of("xms_edov", json!(false)), refused),
             ])
             .await;
@@ -83,6 +85,63 @@ async fn people_a5_attack_297_an_address_that_the_token_calls_unverified_is_no_a
         .await;
     let reply = world.send(&of(false)).await;
     assert!(reply.challenge().contains("its email_verified is absent or has another value"), "{}", reply.challenge());
+    world.close().await;
+}
+
+/// To the client an unverified address is like a wrong one. The operator must be able to see why.
+#[tokio::test]
+async fn people_a5_an_address_that_does_not_count_is_explained_to_the_operator() {
+    let rules = format!("{RULE}\n      - {{tools: [staff], claims: {{email: {{glob: \"*@example.com\"}}}}}}");
+    let servers = STANDARD.replace(RULE, &rules).replace("{x-auth-subject: sub}", "{x-auth-email: email}");
+    let plan = Plan::standard().servers(&servers);
+    let of = |world: &World, email: &str, verified: bool| {
+        world.mint().claim("email", json!(email)).claim("email_verified", json!(verified)).token()
+    };
+    let warned = |world: &World, part: &str| world.gateway.output().lines().filter(|line| line.contains(part)).count();
+    let refused = "a rule wants an email that the caller has, but the token calls it unverified";
+
+    let world = plan.clone().start().await;
+    let other = world.send(&Ask::post("/mcp", call("staff")).token(&of(&world, "boss@else.example", false))).await;
+    let line = world.gateway.line(|line| line.contains("\"reason\":\"forbidden\"")).await;
+    assert!(!line.contains("email_verified") && warned(&world, refused) == 0, "another address: {line}");
+    let token = of(&world, "ada@example.com", false);
+    for _ in 0..3 {
+        let reply = world.send(&Ask::post("/mcp", call("staff")).token(&token)).await;
+        assert_eq!((reply.status, reply.text()), (403, other.text()), "the client is told the same");
+    }
+    world.gateway.line(|line| line.contains("\"claim\":\"email_verified\"") && line.contains("\"rule\":6")).await;
+    let line = world.gateway.line(|line| line.contains(refused)).await;
+    assert!(line.contains("WARN") && line.contains("Trust Email") && !line.contains("ada@"), "{line}");
+    assert_eq!(warned(&world, refused), 1, "once a minute");
+
+    let left_out = "without a header of `identity_headers`";
+    assert_eq!(
+        world.send(&Ask::post("/mcp", call("safe")).token(&of(&world, "ada@example.com", true))).await.status,
+        200
+    );
+    assert_eq!(warned(&world, left_out), 0);
+    for _ in 0..2 {
+        assert_eq!(world.send(&Ask::post("/mcp", call("safe")).token(&token)).await.status, 200);
+    }
+    let line = world.gateway.line(|line| line.contains(left_out)).await;
+    assert!(line.contains("\"header\":\"x-auth-email\"") && line.contains("Trust Email"), "{line}");
+    assert_eq!(warned(&world, left_out), 1);
+    world.close().await;
+
+    // A client that lists its tools first never calls what it does not see.
+    let world = plan.start().await;
+    world.upstream.answer_with(|_| {
+        server::json(
+            200,
+            r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"staff","inputSchema":{"type":"object"}}]}}"#,
+        )
+    });
+    let list = |token: &str| Ask::post("/mcp", request("tools/list", "{}")).token(token);
+    let seen = world.send(&list(&of(&world, "ada@example.com", true))).await;
+    assert!(seen.text().contains("staff") && warned(&world, refused) == 0, "{}", seen.text());
+    let seen = world.send(&list(&of(&world, "ada@example.com", false))).await;
+    assert!(!seen.text().contains("staff"), "{}", seen.text());
+    world.gateway.line(|line| line.contains(refused)).await;
     world.close().await;
 }
 
