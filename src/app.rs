@@ -21,8 +21,8 @@ use crate::{
         supervise::Supervisor,
         watched::WatchedCertificate,
     },
-    base::{clock::Clock, secret::Secret},
-    config::Settings,
+    base::{clock::Clock, limits::operating::ENTRIES_WITHOUT_FILE_MAX, secret::Secret},
+    config::{Settings, remaining::away::FilesAway},
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
         accept::{listener::ClientListener, phase::Phase, room::Room, tls::Certificates},
@@ -216,6 +216,7 @@ impl App {
             certificates: self.certificates,
             watch: self.watch,
             withdrawn: Vec::new(),
+            away: FilesAway::new(ENTRIES_WITHOUT_FILE_MAX),
             reload: self.reload,
             background,
             keepers: Vec::new(),

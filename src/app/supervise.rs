@@ -22,7 +22,8 @@ use crate::{
     base::limits::operating::{FILES_AT_REST, FILES_LOOKED_AT_EVERY},
     config::{
         Settings,
-        remaining::{self, Remaining},
+        problem::EntryFiles,
+        remaining::{self, RefusedConfig, Remaining, away::FilesAway},
     },
     inbound::state::{gateway::Gateway, server::Snapshot},
     outbound::keys::IssuerKeys,
@@ -40,6 +41,8 @@ pub(super) struct Supervisor {
     pub(super) watch: FileWatch,
     /// What was withdrawn, or narrowed, since the last reload that succeeded.
     pub(super) withdrawn: Vec<String>,
+    /// The files of API keys and accounts that cannot be read.
+    pub(super) away: FilesAway,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
     /// The task that keeps the keys of each issuer fresh.
@@ -135,15 +138,16 @@ impl Supervisor {
         let (files, certificates) = (self.watch.files().to_vec(), self.certificates.clone());
         let (host, wall) = (self.settings.public_url.host().to_owned(), self.gateway.clock.now().wall);
         let metrics = Arc::clone(&self.status.observe.metrics);
+        let (away, mono) = (self.away.clone(), self.gateway.clock.now().mono);
         // The files may be on a network file system that hangs.
         let looked = spawn_blocking(move || {
             for certificate in &certificates {
                 certificate.look(&host, wall, &metrics);
             }
-            reload::stamps(&files)
+            (reload::stamps(&files), away.is_due(mono))
         });
-        if let Ok(stamps) = looked.await
-            && self.watch.has_changed(stamps)
+        if let Ok((stamps, is_due)) = looked.await
+            && (self.watch.has_changed(stamps) || is_due && !self.watch.is_moving())
         {
             self.read_again().await;
         }
@@ -155,19 +159,23 @@ impl Supervisor {
         let loaded = match read {
             Ok(read) => {
                 self.watch = FileWatch::from(read.files, read.stamps);
-                read.loaded.map_err(|problems| problems.list().iter().map(ToString::to_string).collect())
+                read.loaded.map_err(|problems| {
+                    let list = problems.list().iter().map(ToString::to_string).collect();
+                    (list, problems.entry_files().clone())
+                })
             }
-            Err(fault) => Err(vec![fault.to_string()]),
+            Err(fault) => Err((vec![fault.to_string()], EntryFiles::default())),
         };
         let (taken, wanted) = match loaded {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
                 }
-                let wanted = loaded.settings.clone();
-                (self.take(loaded.settings).await, Some(wanted))
+                self.away.all_read();
+                let wanted = RefusedConfig::Settings(Box::new(loaded.settings.clone()));
+                (self.take(loaded.settings).await, wanted)
             }
-            Err(problems) => (Err(problems), None),
+            Err((problems, files)) => (Err(problems), RefusedConfig::Files(files)),
         };
         let Err(mut wrong) = taken else {
             self.withdrawn.clear();
@@ -181,6 +189,10 @@ impl Supervisor {
         }
         tracing::error!(problems = wrong.len(), "reload failed: the previous configuration stays in force");
         self.withdraw(wanted).await;
+        for told in self.away.told() {
+            tracing::error!("{told}");
+            wrong.push(told);
+        }
         if !self.withdrawn.is_empty() {
             wrong.push(format!("withdrawn all the same: {}", named(&self.withdrawn)));
         }
@@ -189,12 +201,18 @@ impl Supervisor {
 
     /// Withdraws the API keys and accounts of the configuration in force that the refused one no
     /// longer has: `wanted`, or their files as far as these can be read.
-    async fn withdraw(&mut self, wanted: Option<Settings>) {
-        let in_force = self.settings.clone();
-        let compared = spawn_blocking(move || remaining::remaining(&in_force, wanted.as_ref())).await;
-        let Remaining { settings, gone, narrowed } = match compared {
-            Ok(remaining) if remaining.gone.is_empty() && remaining.narrowed.is_empty() => return,
-            Ok(remaining) => remaining,
+    async fn withdraw(&mut self, wanted: RefusedConfig) {
+        let (in_force, now) = (self.settings.clone(), self.gateway.clock.now().mono);
+        let mut away = self.away.clone();
+        let compared = spawn_blocking(move || (remaining::remaining(&in_force, &wanted, &mut away, now), away)).await;
+        let Remaining { settings, gone, narrowed, why } = match compared {
+            Ok((remaining, away)) => {
+                self.away = away;
+                if remaining.gone.is_empty() && remaining.narrowed.is_empty() {
+                    return;
+                }
+                remaining
+            }
             Err(fault) => {
                 tracing::error!(%fault, "API keys and accounts that were removed cannot be withdrawn: restart the process");
                 return;
@@ -216,7 +234,8 @@ impl Supervisor {
             withdrawn = named(&gone),
             narrowed = named(&narrowed),
             api_keys_in_force = named(&api_keys),
-            "removed API keys and accounts are withdrawn although the reload failed: their file no longer has them, or their entry cannot be read; no other change counts until a reload succeeds"
+            because = why.join("; "),
+            "removed API keys and accounts are withdrawn although the reload failed; no other change counts until a reload succeeds"
         );
         self.withdrawn.extend(gone.into_iter().chain(narrowed));
     }

@@ -116,7 +116,10 @@ pub(crate) fn settings() -> EmbeddedSettings {
         issuer: ISSUER.into(),
         path: "/oauth".into(),
         own: OwnOrigins::new(("gw.example", 443), &[], []),
-        login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
+        login: Login::Accounts(Accounts {
+            accounts: vec![account("ada", &["staff"]), account("bob", &[])],
+            unsettled: Vec::new(),
+        }),
         registration: RegistrationSettings {
             dynamic: Dynamic::Open,
             may_act_alone: false,

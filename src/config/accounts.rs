@@ -61,7 +61,7 @@ fn list(field: &Field<'_>) -> Accounts {
         }
         accounts.push(account);
     }
-    Accounts { accounts }
+    Accounts { accounts, unsettled: Vec::new() }
 }
 
 type Named = Written<Box<str>>;

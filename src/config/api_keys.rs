@@ -44,6 +44,7 @@ pub(super) fn api_keys(field: &Field<'_>, servers: &[WrittenServer]) -> WrittenA
         Some((file, path))
     });
     if let Some((file, path)) = file {
+        field.reading.entries.borrow_mut().api_keys = Some(path.clone());
         written.entries = entries(&file, &path, servers);
         written.file = Some(path);
     }

@@ -107,6 +107,9 @@ pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option
     };
     read.settings =
         field.section("authorization_servers.*.embedded", |fields| settings(fields, name, public_url, &mut read));
+    if let (Some(name), Some(file)) = (name, &read.kept.accounts) {
+        field.reading.entries.borrow_mut().accounts.push((name.into(), file.clone()));
+    }
     read
 }
 

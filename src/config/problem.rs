@@ -46,6 +46,16 @@ impl fmt::Display for Problem {
 pub struct Problems {
     list: Vec<Problem>,
     files: Vec<PathBuf>,
+    entries: EntryFiles,
+}
+
+/// The files of API keys and accounts that a configuration names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryFiles {
+    /// The file of `keys`.
+    pub api_keys: Option<PathBuf>,
+    /// The file of `login.accounts` of each authorization server that has one.
+    pub accounts: Vec<(Box<str>, PathBuf)>,
 }
 
 impl Problems {
@@ -53,13 +63,13 @@ impl Problems {
     #[must_use]
     pub fn new(mut problems: Vec<Problem>) -> Self {
         sort(&mut problems);
-        Self { list: problems, files: Vec::new() }
+        Self { list: problems, files: Vec::new(), entries: EntryFiles::default() }
     }
 
     /// The same, of a run that read these files, or tried to.
     #[must_use]
-    pub(super) fn in_files(self, files: Vec<PathBuf>) -> Self {
-        Self { files, ..self }
+    pub(super) fn in_files(self, files: Vec<PathBuf>, entries: EntryFiles) -> Self {
+        Self { files, entries, ..self }
     }
 
     /// The problems, in the file's order.
@@ -73,6 +83,13 @@ impl Problems {
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// The files of API keys and accounts that the refused configuration names, as far as it could
+    /// be read.
+    #[must_use]
+    pub fn entry_files(&self) -> &EntryFiles {
+        &self.entries
     }
 }
 

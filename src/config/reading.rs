@@ -11,7 +11,7 @@ use std::{
 use crate::config::{
     environment::Lookup,
     place::Place,
-    problem::{self, Problem, Problems},
+    problem::{self, EntryFiles, Problem, Problems},
 };
 
 /// One run over one file: its inputs and what it found so far.
@@ -26,6 +26,8 @@ pub(super) struct Reading<'a> {
     files: RefCell<Vec<PathBuf>>,
     /// Files that are watched elsewhere once the settings are in force.
     elsewhere: RefCell<Vec<PathBuf>>,
+    /// Files with API keys and accounts.
+    pub(super) entries: RefCell<EntryFiles>,
     #[cfg(test)]
     pub(super) asked: RefCell<std::collections::BTreeMap<&'static str, std::collections::BTreeSet<&'static str>>>,
 }
@@ -40,6 +42,7 @@ impl<'a> Reading<'a> {
             warnings: RefCell::default(),
             files: RefCell::default(),
             elsewhere: RefCell::default(),
+            entries: RefCell::default(),
             #[cfg(test)]
             asked: RefCell::default(),
         }
@@ -102,7 +105,7 @@ impl<'a> Reading<'a> {
         let problems = self.problems.into_inner();
         if !problems.is_empty() {
             let files = self.files.into_inner().into_iter().chain(self.elsewhere.into_inner());
-            return Err(Problems::new(problems).in_files(files.collect()));
+            return Err(Problems::new(problems).in_files(files.collect(), self.entries.into_inner()));
         }
         let mut warnings = self.warnings.into_inner();
         problem::sort(&mut warnings);

@@ -4,19 +4,33 @@
 //! accounts in force are compared with their files as far as these can be read; nothing is added or
 //! widened.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use self::written::{Entries, written};
+use self::{
+    away::{FilesAway, Found},
+    written::{Entries, written},
+};
 use crate::{
     authorization_server::{
         person::accounts::{Account, Accounts},
         settings::{EmbeddedSettings, Login},
     },
-    config::{Settings, accounts, api_keys, reader::Fields},
+    base::names::ServerName,
+    config::{Settings, accounts, api_keys, problem::EntryFiles, reader::Fields},
     decide::token::api_key::{ApiKeyEntry, hex_of},
 };
 
+pub mod away;
 mod written;
+
+/// What the settings in force are compared with.
+#[derive(Debug)]
+pub enum RefusedConfig {
+    /// A configuration that can be read, but not be taken.
+    Settings(Box<Settings>),
+    /// One that cannot be read. These are the files that it names.
+    Files(EntryFiles),
+}
 
 /// The settings in force, without what the refused configuration no longer has.
 #[derive(Debug, PartialEq)]
@@ -27,85 +41,119 @@ pub struct Remaining {
     pub gone: Vec<String>,
     /// What stays with fewer rights, or with another password.
     pub narrowed: Vec<String>,
+    /// Why.
+    pub why: Vec<String>,
 }
 
-/// Compares the settings in force with `wanted`, or with the files of keys and accounts where the
-/// refused configuration could not be read.
+/// Compares the settings in force with `wanted`; `now` is the time for files that are away.
 #[must_use]
-pub fn remaining(in_force: &Settings, wanted: Option<&Settings>) -> Remaining {
-    let mut left = Remaining { settings: in_force.clone(), gone: Vec::new(), narrowed: Vec::new() };
-    let kept = match (wanted, &in_force.provenance.api_keys) {
-        (Some(wanted), _) => common(&in_force.api_keys, &wanted.api_keys),
-        (None, Some(file)) => remaining_keys(&in_force.api_keys, file),
-        (None, None) => in_force.api_keys.clone(),
-    };
-    for key in &in_force.api_keys {
-        let now = kept.iter().find(|now| now.name == key.name);
-        left.tell(|| format!("API key {}", key.name), now.map(|now| now == key));
-    }
-    left.settings.api_keys = kept;
+pub fn remaining(in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAway, now: Duration) -> Remaining {
+    let nothing = (Vec::new(), Vec::new(), Vec::new());
+    let mut left = Remaining { settings: in_force.clone(), gone: nothing.0, narrowed: nothing.1, why: nothing.2 };
+    left.keys(in_force, wanted, away, now);
     for (index, embedded) in in_force.embedded.iter().enumerate() {
         let Login::Accounts(before) = &embedded.login else { continue };
         let file = in_force.provenance.embedded.get(index).and_then(|kept| kept.accounts.as_deref());
-        let Some(kept) = kept_accounts(before, embedded, file, wanted) else { continue };
+        let Some((kept, why)) = kept_accounts(before, embedded, file, wanted, away, now) else { continue };
+        let mut unsettled = before.unsettled.clone();
+        let mut told = false;
         for account in &before.accounts {
-            let now = kept.iter().find(|now| now.name == account.name);
-            left.tell(|| format!("account {:?}", account.name), now.map(|now| now == account));
+            let after = kept.iter().find(|after| after.name == account.name);
+            if left.tell(|| format!("account {:?}", account.name), after.map(|after| after == account)) {
+                unsettled.push(account.name.clone());
+                told = true;
+            }
         }
+        left.why.extend(told.then_some(why));
         if let Some(embedded) = left.settings.embedded.get_mut(index) {
-            embedded.login = Login::Accounts(Accounts { accounts: kept });
+            embedded.login = Login::Accounts(Accounts { accounts: kept, unsettled });
         }
     }
     left
 }
 
 impl Remaining {
-    /// Notes one entry: `None` if it is withdrawn, otherwise whether it is unchanged.
-    fn tell(&mut self, name: impl Fn() -> String, is_same: Option<bool>) {
+    fn keys(&mut self, in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAway, now: Duration) {
+        let servers: Vec<&ServerName> = in_force.servers.iter().map(|server| &server.name).collect();
+        let before = &*in_force.api_keys;
+        let (kept, why) = match (wanted, &in_force.provenance.api_keys) {
+            (RefusedConfig::Settings(wanted), _) => (common(before, &wanted.api_keys, &servers), REFUSED.to_owned()),
+            (RefusedConfig::Files(_), None) => return,
+            (RefusedConfig::Files(named), Some(file)) => {
+                // The file may have moved.
+                let (found, file) = away.read(named.api_keys.as_deref().into_iter().chain([&**file]), now);
+                match found {
+                    Found::Away => return,
+                    Found::Lost => (Vec::new(), lost(&file)),
+                    Found::Text(text) => (keys_in(before, &text, &servers), not_in(&file)),
+                }
+            }
+        };
+        let mut told = false;
+        for key in before {
+            let after = kept.iter().find(|after| after.name == key.name);
+            told |= self.tell(|| format!("API key {}", key.name), after.map(|after| after == key));
+        }
+        self.why.extend(told.then_some(why));
+        self.settings.api_keys = kept;
+    }
+
+    /// Notes one entry: `None` if it is withdrawn, otherwise whether it is unchanged. Returns
+    /// whether anything changes.
+    fn tell(&mut self, name: impl Fn() -> String, is_same: Option<bool>) -> bool {
         match is_same {
             None => self.gone.push(name()),
             Some(false) => self.narrowed.push(name()),
-            Some(true) => {}
+            Some(true) => return false,
         }
+        true
     }
 }
 
-/// `None` if nothing says which accounts there should be.
+const REFUSED: &str = "the refused configuration no longer has them";
+
+fn lost(file: &Path) -> String {
+    format!("{} has been away for too long", file.display())
+}
+
+fn not_in(file: &Path) -> String {
+    format!("{} no longer has their entries as they were, or the entries have mistakes", file.display())
+}
+
+/// The accounts that stay, and why others do not; `None` if nothing says which there should be.
 fn kept_accounts(
     before: &Accounts,
     embedded: &EmbeddedSettings,
     file: Option<&Path>,
-    wanted: Option<&Settings>,
-) -> Option<Vec<Account>> {
+    wanted: &RefusedConfig,
+    away: &mut FilesAway,
+    now: Duration,
+) -> Option<(Vec<Account>, String)> {
     match wanted {
-        Some(wanted) => {
+        RefusedConfig::Settings(wanted) => {
             let same = wanted.embedded.iter().find(|one| one.name == embedded.name)?;
             let Login::Accounts(after) = &same.login else { return None };
-            Some(common_accounts(&before.accounts, &after.accounts))
+            Some((common_accounts(&before.accounts, &after.accounts), REFUSED.to_owned()))
         }
-        None => Some(remaining_accounts(&before.accounts, file?)),
+        RefusedConfig::Files(named) => {
+            let moved = named.accounts.iter().find(|(name, _)| **name == *embedded.name.as_str());
+            let files = moved.map(|(_, file)| &**file).into_iter().chain([file?]);
+            match away.read(files, now) {
+                (Found::Away, _) => None,
+                (Found::Lost, file) => Some((Vec::new(), lost(&file))),
+                (Found::Text(text), file) => Some((accounts_in(&before.accounts, &text), not_in(&file))),
+            }
+        }
     }
 }
 
-/// The keys in force that the file still has. A file that cannot be read has none.
-fn remaining_keys(in_force: &[ApiKeyEntry], file: &Path) -> Vec<ApiKeyEntry> {
-    let read = |text: &str| keys_in(in_force, text);
-    written::read(file).as_deref().map(read).unwrap_or_default()
-}
-
-/// The accounts in force that the file still has. A file that cannot be read has none.
-fn remaining_accounts(in_force: &[Account], file: &Path) -> Vec<Account> {
-    let read = |text: &str| accounts_in(in_force, text);
-    written::read(file).as_deref().map(read).unwrap_or_default()
-}
-
 /// Where the text is not YAML with a list of keys, those stay whose digest is in it.
-fn keys_in(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
+fn keys_in(in_force: &[ApiKeyEntry], text: &str, servers: &[&ServerName]) -> Vec<ApiKeyEntry> {
     fn entry(fields: &mut Fields<'_>) -> Option<ApiKeyEntry> {
         api_keys::entry(fields, None).map(|(entry, _)| entry)
     }
     match written(text, ["keys file", "keys", "keys file[]"], entry) {
-        Entries::Read(wanted) => common(in_force, &wanted),
+        Entries::Read(wanted) => common(in_force, &wanted, servers),
         Entries::Words(words) => {
             let is_there =
                 |key: &&ApiKeyEntry| words.iter().any(|word| word.eq_ignore_ascii_case(&hex_of(&key.sha256)));
@@ -128,20 +176,23 @@ fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
     }
 }
 
-/// The keys that are in both, each with the rights that both give it.
-fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry]) -> Vec<ApiKeyEntry> {
+/// The keys that are in both, each with the rights that both give it. `servers` are those in force.
+fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&ServerName]) -> Vec<ApiKeyEntry> {
     let narrowed = |key: &ApiKeyEntry| {
         let mut same = wanted.iter().filter(|other| key.sha256 == other.sha256 && key.name == other.name).peekable();
         same.peek()?;
-        let common = same.fold(key.clone(), narrow);
+        let common = same.fold(key.clone(), |key, other| narrow(key, other, servers));
         (!common.servers.is_empty()).then_some(common)
     };
     in_force.iter().filter_map(narrowed).collect()
 }
 
-/// `key` with only the rights that `other` also gives it.
-fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry) -> ApiKeyEntry {
-    key.servers.retain(|server| other.servers.contains(server));
+/// `key` with only the rights that `other` also gives it. An entry that names no server in force
+/// narrows no servers: they were renamed, together with a mistake elsewhere.
+fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry, servers: &[&ServerName]) -> ApiKeyEntry {
+    if other.servers.iter().any(|server| servers.contains(&server)) {
+        key.servers.retain(|server| other.servers.contains(server));
+    }
     key.scopes.retain(|scope| other.scopes.contains(scope));
     key.claims.retain(|name, value| other.claims.get(name) == Some(value));
     key.not_after = key.not_after.into_iter().chain(other.not_after).min();

@@ -23,7 +23,7 @@ use crate::{
     },
     outbound::{
         address::AddressRule,
-        dial::{DialFault, Dialler, Peer, Stream},
+        dial::{DialFault, DialFaultKind, Dialler, Peer, Stream},
         fault::{Fault, FaultKind},
         proxy::{ForwardProxies, ForwardProxy},
         reach::{IssuerReach, ReachAt},
@@ -345,7 +345,11 @@ async fn converse(
         .map_err(|cause| fault(FaultKind::Http, wanted, cause))?;
     let mut connection = pin!(connection);
     let mut exchange = pin!(async {
-        let answer = sender.send_request(request).await.map_err(|cause| fault(FaultKind::Http, wanted, why(&cause)))?;
+        let answer = sender.send_request(request).await.map_err(|cause| {
+            // The peer has closed the connection before it saw anything of the request.
+            let unsent = FaultKind::Dial(DialFaultKind::Reset);
+            fault(if cause.is_canceled() { unsent } else { FaultKind::Http }, wanted, why(&cause))
+        })?;
         read(answer, wanted, answers).await
     });
     select! {

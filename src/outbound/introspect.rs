@@ -87,10 +87,17 @@ pub struct Introspector {
     breaker: Breaker,
     /// Answers in a row that cannot be used.
     unusable: AtomicU64,
-    /// Why the issuer does not answer; `None` while it does.
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Trouble>>,
     warned: Mutex<Option<Duration>>,
     counts: Counts,
+}
+
+/// Why tokens get no verdict.
+enum Trouble {
+    /// The issuer does not answer, or does not accept the gateway.
+    Issuer(String),
+    /// It answers, but no answer can be used.
+    Answers(String),
 }
 
 #[derive(Default)]
@@ -153,7 +160,14 @@ impl Introspector {
     /// Why the issuer does not answer; `None` while it does.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => None,
+            Some(Trouble::Issuer(fault)) => Some(fault.clone()),
+            Some(Trouble::Answers(fault)) => {
+                let in_a_row = self.unusable.load(Relaxed);
+                Some(format!("no usable answer to {in_a_row} questions in a row: {fault}"))
+            }
+        }
     }
 
     /// Answers so far: active, refused, and none that can be used.
@@ -283,8 +297,8 @@ impl Introspector {
         match why {
             NoVerdict::Issuer(fault) => {
                 let until = admitted.failed(now.mono);
-                let before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).replace(fault.to_string());
-                if before.is_none() {
+                self.unusable.store(0, Relaxed);
+                if !matches!(self.now_in(Trouble::Issuer(fault.to_string())), Some(Trouble::Issuer(_))) {
                     warn!(
                         %authorization_server, %fault,
                         "introspection fails: opaque tokens that are not remembered get 503"
@@ -304,14 +318,16 @@ impl Introspector {
                     );
                 }
                 if in_a_row >= UNUSABLE_TOLD {
-                    self.trouble
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .get_or_insert_with(|| format!("no usable answer to {in_a_row} questions in a row: {fault}"));
+                    self.now_in(Trouble::Answers(fault.to_string()));
                 }
                 unavailable(now.mono.saturating_add(RETRY_SOON), now)
             }
         }
+    }
+
+    /// Notes a trouble; returns that of before.
+    fn now_in(&self, trouble: Trouble) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).replace(trouble)
     }
 
     fn may_warn(&self, now: Now) -> bool {
@@ -347,12 +363,15 @@ fn check_status(posted: &Posted) -> Result<(), NoVerdict> {
     }
 }
 
-/// Whether the endpoint has answered. No status, label or length of an answer says that it is down:
-/// the token may have caused it, and its client chose the token (attack 317).
+/// Whether the endpoint, or what stands before it, has seen the question and reacted. Nothing that
+/// it does then says that it is down, not even a closed connection: the token may have caused it,
+/// and its client chose the token (attack 317).
 fn is_an_answer(kind: FaultKind) -> bool {
     matches!(
         kind,
-        FaultKind::TooLarge
+        FaultKind::Http
+            | FaultKind::Body
+            | FaultKind::TooLarge
             | FaultKind::Redirect
             | FaultKind::Status
             | FaultKind::Gone

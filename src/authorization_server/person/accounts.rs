@@ -32,6 +32,9 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$1F6ZuJ0PnEDBnQ3YlX1S4g$Z3Vhc
 pub struct Accounts {
     /// In the file's order.
     pub accounts: Vec<Account>,
+    /// Names of accounts that were withdrawn, or have fewer groups, while the reload is refused:
+    /// no login of theirs ends in the store before a reload succeeds.
+    pub unsettled: Vec<Box<str>>,
 }
 
 /// One account.

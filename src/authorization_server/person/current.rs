@@ -2,7 +2,10 @@
 
 use crate::{
     authorization_server::{embedded::Embedded, settings::Login},
-    decide::authorization_server::people::Person,
+    decide::authorization_server::{
+        error::{Code, OAuthError},
+        people::Person,
+    },
 };
 
 /// The user with their current groups. `None` if the account was removed, or if the configuration
@@ -15,5 +18,19 @@ pub(crate) fn person_now(embedded: &Embedded, person: &Person) -> Option<Person>
         }
         (Login::Oidc(_) | Login::GitHub(_), None) => Some(person.clone()),
         (Login::Accounts(_), None) | (Login::Oidc(_) | Login::GitHub(_), Some(_)) => None,
+    }
+}
+
+/// Refuses for now if the account was withdrawn, or lost groups, by a reload that is refused:
+/// perhaps only a file is missing. A login ends only if a reload succeeds (attack 316).
+///
+/// # Errors
+/// `temporarily_unavailable`.
+pub(crate) fn check_settled(embedded: &Embedded, person: &Person) -> Result<(), OAuthError> {
+    let Login::Accounts(accounts) = &embedded.settings.login else { return Ok(()) };
+    match person.account.as_ref().is_some_and(|name| accounts.unsettled.contains(name)) {
+        false => Ok(()),
+        true => Err(Code::TemporarilyUnavailable
+            .because("the account is withdrawn while the gateway's configuration has a mistake; try again later")),
     }
 }

@@ -31,5 +31,8 @@ pub const LOG_LINES_MAX: usize = 4_096;
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How often configuration, certificate and key files are checked for changes.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+/// For how long a file of API keys or accounts may be missing or unreadable before its entries stop
+/// counting: it may be renamed in two steps, or its volume mounted again.
+pub const ENTRIES_WITHOUT_FILE_MAX: Duration = Duration::from_secs(60);
 /// For how long changed files must stay as they are before they are read: they may be half-written.
 pub const FILES_AT_REST: Duration = Duration::from_millis(500);

@@ -27,6 +27,11 @@ fn names(of: &[ApiKeyEntry]) -> Vec<&str> {
     of.iter().map(|key| &*key.name).collect()
 }
 
+/// With the servers `s` and `t` in force.
+fn kept(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
+    keys_in(in_force, text, &[&ServerName::from("s"), &ServerName::from("t")])
+}
+
 #[test]
 fn attack_316_a_key_stays_only_if_its_entry_is_there() {
     let in_force = [key("one", 1), key("two", 2)];
@@ -52,14 +57,14 @@ fn attack_316_a_key_stays_only_if_its_entry_is_there() {
         (format!("keyz:\n{two}"), vec!["two"], "a name with a mistake"),
         (format!("keys:\n{}\u{FFFD}%[", two.replace("two", "other")), vec!["two"], "only the digest counts"),
     ] {
-        assert_eq!(names(&keys_in(&in_force, &text)), expected, "{why}:\n{text}");
+        assert_eq!(names(&kept(&in_force, &text)), expected, "{why}:\n{text}");
     }
-    assert_eq!(keys_in(&in_force, &format!("keys:\n{one}{two}")), in_force);
+    assert_eq!(kept(&in_force, &format!("keys:\n{one}{two}")), in_force);
 }
 
 #[test]
 fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
-    let read = |rest: &str| keys_in(&[key("one", 1)], &format!("keys:\n{}", line("one", 1, rest))).pop();
+    let read = |rest: &str| kept(&[key("one", 1)], &format!("keys:\n{}", line("one", 1, rest))).pop();
     let narrowed = |change: fn(&mut ApiKeyEntry)| {
         let mut key = key("one", 1);
         change(&mut key);
@@ -68,31 +73,63 @@ fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
     for (rest, expected) in [
         (SAME, narrowed(|_| ())),
         ("servers: [t, u], scopes: [a, b], claims: {team: eng}", narrowed(|key| drop(key.servers.remove(0)))),
-        ("servers: [u]", None),
+        // Renamed, perhaps: `u` is not in force.
+        ("servers: [u], scopes: [a, b], claims: {team: eng}", narrowed(|_| ())),
         ("servers: [s, t], scopes: [b, c], claims: {team: eng}", narrowed(|key| drop(key.scopes.remove(0)))),
         ("servers: [s, t], scopes: [a, b], claims: {team: [eng], more: x}", narrowed(|key| key.claims.clear())),
         ("servers: [s, t], scope: [a, b], claims: {team: eng}", narrowed(|key| key.scopes.clear())),
         ("servers: [s, t], scopes: [a, b], claims: {team: eng}, not_after: soon", None),
         (
             "servers: [s, t], scopes: [a, b], claims: {team: eng}, not_after: \"1970-01-02T00:00:00Z\"",
-            narrowed(|key| key.not_after = Some(std::time::Duration::from_secs(86_400))),
+            narrowed(|key| key.not_after = Some(Duration::from_secs(86_400))),
         ),
     ] {
         assert_eq!(read(rest), expected, "{rest}");
     }
     // A second entry with the same digest is a mistake; both count.
     let twice = format!("keys:\n{}{}", line("one", 1, SAME), line("one", 1, "servers: [s]"));
-    assert_eq!(keys_in(&[key("one", 1)], &twice)[0].servers, [ServerName::from("s")]);
+    assert_eq!(kept(&[key("one", 1)], &twice)[0].servers, [ServerName::from("s")]);
 }
 
 #[test]
-fn attack_316_a_file_that_is_gone_has_no_keys() {
+fn attack_316_a_file_that_is_away_withdraws_nothing_before_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("keys.yaml"), folder.path().join("moved.yaml"));
+    let seconds = Duration::from_secs;
+    let mut away = FilesAway::new(seconds(60));
+    let mut read = |files: &[&Path], now: u64| away.read(files.iter().copied(), seconds(now)).0;
+    assert_eq!(read(&[&path], 0), Found::Away);
+    assert_eq!(read(&[&path], 59), Found::Away);
+    assert_eq!(read(&[folder.path()], 60), Found::Away, "a folder is a file that cannot be read");
+    assert_eq!(read(&[&path], 60), Found::Lost);
+    assert_eq!(read(&[&moved, &path], 61), Found::Lost, "neither is there");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(read(&[&moved, &path], 62), Found::Text(String::new()), "an empty file was read");
+    std::fs::write(&moved, "keys: []").unwrap();
+    assert_eq!(read(&[&moved, &path], 62), Found::Text("keys: []".to_owned()), "the file has moved");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(read(&[&path], 63), Found::Away, "its time begins again");
+    assert_eq!(read(&[&moved, &path], 64), Found::Text("keys: []".to_owned()));
+    assert!(!away.told().concat().contains("keys.yaml"), "another file has its entries");
+    let _ = away.read([&*path], seconds(65));
+    away.all_read();
+    assert_eq!(away.told(), Vec::<String>::new());
+}
+
+#[test]
+fn attack_316_a_file_that_is_away_is_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.yaml");
-    assert_eq!(remaining_keys(&[key("one", 1)], &path), []);
-    std::fs::write(&path, format!("keys:\n{}", line("one", 1, SAME))).unwrap();
-    assert_eq!(remaining_keys(&[key("one", 1)], &path), [key("one", 1)]);
-    assert_eq!(remaining_keys(&[key("one", 1)], folder.path()), []);
+    let mut away = FilesAway::new(Duration::from_secs(60));
+    assert_eq!(away.read([&*path], Duration::ZERO).0, Found::Away);
+    assert!(away.told()[0].contains("put it back"), "{:?}", away.told());
+    let due = |away: &FilesAway, now| away.is_due(Duration::from_secs(now));
+    assert_eq!([due(&away, 1), due(&away, 60)], [false, true]);
+    assert_eq!(away.read([&*path], Duration::from_secs(60)).0, Found::Lost);
+    assert!(away.told()[0].contains("until it is back"), "{:?}", away.told());
+    assert!(!due(&away, 61), "its entries are withdrawn once");
+    std::fs::write(&path, "keys: []").unwrap();
+    assert!(due(&away, 62), "it is back");
 }
 
 #[test]

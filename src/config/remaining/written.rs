@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use crate::{
-    base::limits::operating::CONFIG_BYTES_MAX,
-    config::{
-        environment::process_environment,
-        reader::{Field, Fields},
-        reading::Reading,
-        secret, tree,
-    },
+use crate::config::{
+    environment::process_environment,
+    reader::{Field, Fields},
+    reading::Reading,
+    tree,
 };
 
 /// What a file says.
@@ -18,12 +15,6 @@ pub(super) enum Entries<T> {
     Read(Vec<T>),
     /// There is no list: its words, without comments.
     Words(Vec<String>),
-}
-
-/// The text of a file; `None` if it cannot be read.
-pub(super) fn read(file: &Path) -> Option<String> {
-    let bytes = secret::bounded(file, CONFIG_BYTES_MAX).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The entries of the list `key` in `text`; `section` and `item` name the file and an entry.

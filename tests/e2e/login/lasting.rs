@@ -167,6 +167,9 @@ async fn login_b1_attack_316_a_removed_account_loses_its_tokens_although_the_rel
     for replica in [0, 1] {
         login.process(replica).line(|line| line.contains("are withdrawn although") && line.contains("bob")).await;
         assert_eq!(call_tool(&login, replica, &ada.access, "safe").await.status, 200);
+        // Its login does not end in the store before a reload succeeds.
+        let reply = client.refresh(&login, replica, bob.refresh()).await;
+        assert_eq!((reply.status, &reply.json()["error"]), (503, &json!("temporarily_unavailable")), "{reply:?}");
     }
     // When all is mended, the account has its logins again.
     write(&login, "accounts.yaml", |_| before);
@@ -175,6 +178,30 @@ async fn login_b1_attack_316_a_removed_account_loses_its_tokens_although_the_rel
         login.until_readyz(replica, "the reload", |ready| !ready.text().contains("reload failed")).await;
         assert_eq!(call_tool(&login, replica, &bob.access, "safe").await.status, 200);
     }
+    client.refreshed(&login, 0, bob.refresh()).await;
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_p11_attack_316_a_file_of_accounts_that_is_away_for_a_moment_ends_no_login() {
+    let login = a_day().await;
+    let client = Client::register(&login, json!({})).await;
+    let ada = signed_in(&login, &client, "ada").await;
+    let file = login.world.folder.path().join("accounts.yaml");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    for replica in [0, 1] {
+        let is_told = |text: String| text.contains("accounts.yaml cannot be read") && text.contains("put it back");
+        login.until_readyz(replica, "a note", |ready| is_told(ready.text())).await;
+        assert_eq!(call_tool(&login, replica, &ada.access, "safe").await.status, 200);
+    }
+    let next = client.refreshed(&login, 0, ada.refresh()).await;
+    std::fs::rename(&aside, &file).unwrap();
+    for replica in [0, 1] {
+        login.until_readyz(replica, "the reload", |ready| !ready.text().contains("reload failed")).await;
+        assert_eq!(call_tool(&login, replica, &next.access, "safe").await.status, 200);
+    }
+    client.refreshed(&login, 1, next.refresh()).await;
     login.close().await;
 }
 

@@ -49,9 +49,11 @@ pub(crate) async fn exchange(
     check_redirect(&code, client, form)?;
     code.challenge.verify(form.get("code_verifier"))?;
     let Some(person) = current::person_now(embedded, &code.person) else {
+        current::check_settled(embedded, &code.person)?;
         return Err(Code::InvalidGrant.because("the account of the user was removed").into());
     };
-    let Some(code) = still_granted(embedded, client, AuthorizationCode { person, ..code }) else {
+    let Some(code) = still_granted(embedded, client, AuthorizationCode { person: person.clone(), ..code }) else {
+        current::check_settled(embedded, &person)?;
         return Err(Code::InvalidGrant.because("grants no longer give any of the scopes that the user allowed").into());
     };
     let resources = resources::narrow(&code.resources, &embedded.settings.resources, form)?;

@@ -163,7 +163,7 @@ impl Exchange<'_> {
         // A mistake in the request does not use up the token.
         self.check_request(family)?;
         let Some(person) = current::person_now(self.embedded, &family.person) else {
-            return self.end(family, "session over: revoked").await.map(Some);
+            return self.end_settled(family, "session over: revoked").await.map(Some);
         };
         // The token is not used up: a client that only tries again gets the next.
         match step_up::is_refused(self.embedded, (self.id, family, before), &person, self.client, self.asked.now)
@@ -192,7 +192,7 @@ impl Exchange<'_> {
             };
         }
         let Some(judged) = self.judge(family, &person)? else {
-            return self.end(family, "grant removed: revoked").await.map(Some);
+            return self.end_settled(family, "grant removed: revoked").await.map(Some);
         };
         let secret = random::unguessable().map_err(failed)?;
         let digest = sha256(secret.as_bytes());
@@ -215,10 +215,10 @@ impl Exchange<'_> {
         let secret = secret.and_then(|secret| String::from_utf8(secret).ok()).ok_or_else(invalid)?;
         // The IdP was asked when the successor was issued, but the configuration may have changed.
         let Some(person) = current::person_now(self.embedded, &family.person) else {
-            return self.end(family, "session over: revoked").await;
+            return self.end_settled(family, "session over: revoked").await;
         };
         let Some(judged) = self.judge(family, &person)? else {
-            return self.end(family, "grant removed: revoked").await;
+            return self.end_settled(family, "grant removed: revoked").await;
         };
         self.issue(&Family { person, ..family.clone() }, &judged, &secret)
     }
@@ -243,6 +243,12 @@ impl Exchange<'_> {
         let issued = response::issue(self.embedded, self.asked, &grant, Some(refresh_token))?;
         event::note(self.embedded, "refresh", Some(&self.client.id), Some(&family.person.subject), "exchanged");
         Ok(issued)
+    }
+
+    /// As [`Self::end`], unless the user's account is only withdrawn until a reload succeeds.
+    async fn end_settled(&self, family: &Family, outcome: &'static str) -> Result<EndpointAnswer, Denied> {
+        current::check_settled(self.embedded, &family.person)?;
+        self.end(family, outcome).await
     }
 
     /// Ends the family and refuses.

@@ -14,6 +14,7 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
             Account { display: Some("Ada L.".into()), subject: Some("u-1".into()), ..account("ada", &hash) },
             account("broken", "$argon2id$v=19$m=19456"),
         ],
+        unsettled: Vec::new(),
     };
     let threads = PasswordThreads::default();
     let person = accounts
@@ -35,7 +36,7 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
         let password = Secret::new(password.as_bytes().to_vec());
         assert_eq!(accounts.verify(name, &password, &threads, PasswordLine::Other, 256).await, Ok(None), "{name:?}");
     }
-    let none = Accounts { accounts: Vec::new() };
+    let none = Accounts { accounts: Vec::new(), unsettled: Vec::new() };
     let right = Secret::new(b"correct horse".to_vec());
     assert_eq!(none.verify("ada", &right, &threads, PasswordLine::Known, 256).await, Ok(None));
 }
@@ -43,7 +44,7 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
 #[test]
 fn e28_an_unknown_name_is_compared_with_a_hash_that_costs_the_same() {
     check_hash(DECOY).unwrap();
-    let accounts = Accounts { accounts: vec![account("a", "first"), account("b", "second")] };
+    let accounts = Accounts { accounts: vec![account("a", "first"), account("b", "second")], unsettled: Vec::new() };
     for name in ["x", "y", "z", ""] {
         assert_eq!(accounts.decoy(name), accounts.decoy(name));
         assert!(["first", "second"].contains(&accounts.decoy(name)));
@@ -96,6 +97,7 @@ async fn a13_a_password_is_one_in_each_normal_form_also_with_a_hash_of_an_earlie
             account("jos\u{e9}", &hash_password(decomposed.as_bytes()).unwrap()),
             account("earlier", &earlier.to_string()),
         ],
+        unsettled: Vec::new(),
     };
     let threads = PasswordThreads::default();
     for (name, password, is_right) in [

@@ -77,13 +77,35 @@ async fn people_a10_attack_317_tokens_that_the_endpoint_dislikes_shut_no_other_o
         world.issuer.introspect(move |_| server::json(200, &good));
         assert_eq!(try_token(&world, &format!("opaque-good-{status}")).await.status, 200, "after {status}");
     }
+    // What stands before the endpoint closes the connection once it has seen the token.
+    let begun = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{";
+    for (name, steps) in [
+        ("closed", vec![Step::Cut]),
+        ("closed in an answer", vec![Step::Send(begun.into()), Step::Cut]),
+        ("not HTTP", vec![Step::Send("blocked\r\n\r\n".into()), Step::Cut]),
+    ] {
+        world.issuer.introspect(move |_| steps.clone());
+        for number in 0..5 {
+            let odd = format!("opaque-{}-{number}", name.replace(' ', "-"));
+            assert_eq!(try_token(&world, &odd).await.status, 503, "{name}");
+        }
+        let good = good.clone();
+        world.issuer.introspect(move |_| server::json(200, &good));
+        let fine = format!("opaque-after-{}", name.replace(' ', "-"));
+        assert_eq!(try_token(&world, &fine).await.status, 200, "after {name}");
+    }
     // If it is all tokens, the operator can see it.
     world.issuer.introspect(|_| full(503, &[], ""));
     for number in 0..10 {
         assert_eq!(try_token(&world, &format!("opaque-down-{number}")).await.status, 503);
     }
     let notes = world.admin("/readyz").await.json()["notes"].to_string();
-    assert!(notes.contains("introspection fails: no usable answer to"), "{notes}");
+    assert!(notes.contains("introspection fails: no usable answer to 10 questions"), "{notes}");
+    // Odd answers do not hide an endpoint that refuses the gateway itself.
+    world.issuer.introspect(|_| server::json(401, r#"{"error":"invalid_client"}"#));
+    assert_eq!(try_token(&world, "opaque-refused").await.status, 503);
+    let warned = |line: &str| line.contains("introspection fails: opaque") && line.contains("the gateway itself");
+    world.gateway.line(warned).await;
     world.issuer.introspect(move |_| server::json(200, &good));
     assert_eq!(try_token(&world, "opaque-up").await.status, 200);
     assert_eq!(world.admin("/readyz").await.json()["notes"].to_string(), "[]");
@@ -95,9 +117,9 @@ async fn people_a10_attack_318_clients_that_ask_and_hang_up_hold_no_outage_open(
     let world = plan("1s", "").start().await;
     world.secret(SECRET);
     let good = active(&world).to_string();
-    world.issuer.introspect(|_| vec![Step::Cut]);
+    world.issuer.introspect(|_| server::json(401, r#"{"error":"invalid_client"}"#));
     for number in 0..3 {
-        assert_eq!(try_token(&world, &format!("opaque-cut-{number}")).await.status, 503);
+        assert_eq!(try_token(&world, &format!("opaque-down-{number}")).await.status, 503);
     }
     // The endpoint answers again, but not to the attacker, who hangs up.
     let asked = Arc::new(AtomicUsize::new(0));

@@ -19,6 +19,18 @@ async fn until_status(world: &World, ask: &Ask, status: u16) {
     }
 }
 
+async fn until_note(world: &World, words: &str) {
+    let deadline = Instant::now() + Duration::from_secs(12);
+    loop {
+        let notes = world.admin("/readyz").await.json()["notes"].to_string();
+        if notes.contains(words) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no note with {words:?}: {notes}\n{}", world.gateway.tail());
+        sleep(Duration::from_millis(30)).await;
+    }
+}
+
 fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
     let yaml = fs::read_to_string(world.config_path()).unwrap();
     fs::write(world.config_path(), change(yaml)).unwrap();
@@ -78,8 +90,12 @@ async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reloa
     // The stream of the key that stayed has stayed.
     let still = tokio::time::timeout(Duration::from_millis(300), staying.piece()).await;
     assert!(still.is_err(), "the stream ended although its key remained: {still:?}");
-    // The file is gone.
+    // A file that is gone withdraws nothing, until its time has passed; an empty one does.
     fs::remove_file(&file).unwrap();
+    until_note(&world, "keys.yaml cannot be read").await;
+    world.gateway.line(|line| line.contains("\"ERROR\"") && line.contains("put it back, or write an empty")).await;
+    assert_eq!(world.send(&of(3)).await.status, 200);
+    fs::write(&file, "").unwrap();
     until_status(&world, &of(3), 401).await;
     staying.rest().await;
 
@@ -121,5 +137,42 @@ async fn people_a11_a_newly_named_file_with_a_mistake_is_read_again_when_it_is_m
     fs::write(&file, format!("keys:\n{entry}\n")).unwrap();
     until_status(&world, &ask("/mcp", &key, "safe"), 200).await;
     assert!(!world.admin("/readyz").await.json()["notes"].to_string().contains("reload"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_p7_attack_316_a_moved_file_or_a_renamed_server_withdraws_no_key() {
+    let mut made = Vec::new();
+    for name in ["one", "two"] {
+        made.push(new_key(&["--name", name, "--servers", "machines"]).await);
+    }
+    let world = plan(&[&made[0].1, &made[1].1]).start().await;
+    made.iter().for_each(|(key, _)| world.secret(key));
+    let of = |index: usize| ask("/machines", &made[index].0, "any");
+    let (file, moved) = (world.folder.path().join("keys.yaml"), world.folder.path().join("moved.yaml"));
+    // The file has moved, and something else has a mistake.
+    fs::rename(&file, &moved).unwrap();
+    rewrite(&world, |yaml| format!("{}nonsense: 1\n", yaml.replace("keys.yaml", "moved.yaml")));
+    until_note(&world, "nonsense").await;
+    for index in 0..2 {
+        assert_eq!(
+            world.send(&of(index)).await.status,
+            200,
+            "its entry is in the file that the new configuration names"
+        );
+    }
+    // The server has another name there.
+    let text = fs::read_to_string(&moved).unwrap();
+    fs::write(&moved, text.replace("machines", "robots")).unwrap();
+    until_note(&world, "robots").await;
+    for index in 0..2 {
+        assert_eq!(world.send(&of(index)).await.status, 200, "the server of before is still in force");
+    }
+    // A key that is taken out there stops working, and the log says why.
+    fs::write(&moved, format!("keys:\n{}\n", made[1].1)).unwrap();
+    until_status(&world, &of(0), 401).await;
+    assert_eq!(world.send(&of(1)).await.status, 200);
+    let why = |line: &str| line.contains("are withdrawn although") && line.contains("moved.yaml no longer has");
+    world.gateway.line(why).await;
     world.close().await;
 }

@@ -256,6 +256,30 @@ async fn e15_a_code_of_a_removed_account_is_refused() {
 }
 
 #[tokio::test]
+async fn attack_316_while_a_reload_is_refused_no_login_of_a_withdrawn_account_ends() {
+    type Change = fn(&mut Accounts);
+    let withdrawn: Change = |accounts| drop(accounts.accounts.remove(0));
+    let narrowed: Change = |accounts| accounts.accounts[0].groups.clear();
+    for change in [withdrawn, narrowed] {
+        let world = World::new().await;
+        let login = world.login().await;
+        let code = world.code("app", &["a"], &[ECHO]).await;
+        let refused = world.reloaded(|settings| match &mut settings.login {
+            Login::Accounts(accounts) => {
+                accounts.unsettled.push(accounts.accounts[0].name.clone());
+                change(accounts);
+            }
+            Login::Oidc(_) | Login::GitHub(_) => unreachable!(),
+        });
+        let later = (503, "temporarily_unavailable");
+        assert_eq!(refused.refresh(login.text("refresh_token")).await.refusal(), later);
+        assert_eq!(refused.post(E::Token, &exchange(&code)).await.refusal(), later);
+        assert_eq!(world.refresh(login.text("refresh_token")).await.status, 200, "its family is alive");
+        assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200, "the code is not used up");
+    }
+}
+
+#[tokio::test]
 async fn e22_a_server_that_is_gone_takes_no_new_tokens() {
     let world = World::new().await;
     let login = world.login().await;
