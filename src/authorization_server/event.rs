@@ -46,6 +46,20 @@ pub(crate) fn refused(
     }
 }
 
+/// Logs what the operator can do about a URL of a client at a path that the gateway answers (SPEC
+/// E-39). `client` is `None` for one that registers.
+pub(crate) fn at_the_gateway(embedded: &Embedded, asked: &Asked<'_>, client: Option<&str>) {
+    if let Some(left_out) = embedded.state.refusals.at_the_gateway() {
+        let left_out = (left_out > 0).then_some(left_out);
+        warn!(
+            target: "portcullis::authorization_server", event = "client", client = client.map(shown), peer = %asked.peer, left_out,
+            "a redirect URI or a document of a client is refused: it is at the gateway's own address, at a path that the gateway answers \
+             or passes to an MCP server (`paths`). If the client is an application at this host name, let its path match no pattern of \
+             `paths`, or write the client into `clients`"
+        );
+    }
+}
+
 /// As [`note`], for work that outlives its request.
 pub(crate) fn note_of(
     issuer: &Issuer,

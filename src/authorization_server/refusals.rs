@@ -12,6 +12,10 @@ const EVERY: Duration = Duration::from_secs(1);
 /// … are no more than this; a flood of refused requests must not fill the disk.
 const LINES: u32 = 5;
 
+/// The line that says what to do about a client at the gateway's own paths is logged once in this
+/// time.
+const OWN_PATHS_EVERY: Duration = Duration::from_secs(60);
+
 /// What was refused, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
@@ -106,11 +110,17 @@ impl RefusalKind {
 pub(crate) struct Refusals {
     counts: [AtomicU64; RefusalKind::ALL.len()],
     told: Sampled<RefusalKind>,
+    /// URLs of clients at the gateway's own paths.
+    at_the_gateway: Sampled<()>,
 }
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self { counts: Default::default(), told: Sampled::new(EVERY, LINES) }
+        Self {
+            counts: Default::default(),
+            told: Sampled::new(EVERY, LINES),
+            at_the_gateway: Sampled::new(OWN_PATHS_EVERY, 1),
+        }
     }
 }
 
@@ -122,6 +132,12 @@ impl Refusals {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.told.admit(kind, Instant::now())
+    }
+
+    /// If a URL at the gateway's own paths may be logged, returns how many were left out since the
+    /// last one.
+    pub(crate) fn at_the_gateway(&self) -> Option<u64> {
+        self.at_the_gateway.admit((), Instant::now())
     }
 
     /// How many of each kind were left out, if no line has said so and none has followed.

@@ -115,7 +115,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         name: "inside".into(),
         issuer: ISSUER.into(),
         path: "/oauth".into(),
-        own: OwnOrigins::new(("gw.example", 443), &[], []),
+        own: OwnOrigins::default(),
         login: Login::Accounts(Accounts {
             accounts: vec![account("ada", &["staff"]), account("bob", &[])],
             unsettled: Vec::new(),

@@ -5,19 +5,24 @@ use std::{io, path::Path};
 use crate::{
     base::limits::operating::CONFIG_BYTES_MAX,
     config::{
-        LogSettings, Provenance, ServerProvenance, Settings, api_keys, check, documents,
+        LogSettings, Provenance, ServerProvenance, ServerSettings, Settings, api_keys, check,
+        documents::{self, WrittenDocument},
         embedded::WrittenEmbedded,
         environment::{self, Lookup},
-        issuer,
+        issuer::{self, WrittenAuthorizationServer},
         keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
-        listen,
+        listen::{self, WrittenListener},
         place::{Place, Written},
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::Reading,
         secret, server, totals, tree, value,
     },
-    decide::authorization_server::own_origins::OwnOrigins,
+    decide::{
+        authorization_server::{answered_paths::AnsweredPaths, own_origins::OwnOrigins},
+        pass_through::PathTable,
+        routing::{RouteEntry, Routes},
+    },
 };
 
 /// Shortest key that seals session ids (HMAC-SHA-256).
@@ -158,7 +163,8 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     };
     let (public_url, servers) = (public_url?, servers_of?);
     let ports = listeners.iter().filter_map(|listener| Some(listener.address.as_ref()?.value.port()));
-    let own = OwnOrigins::new((public_url.host(), public_url.port()), &hosts, ports);
+    let own = (public_url.host(), public_url.port());
+    let own = OwnOrigins::new(own, &hosts, ports, answered(&servers, &issuers, &documents, &listeners));
     let finish = |(index, of): (usize, &WrittenEmbedded)| {
         let settings = of.finish(index, &servers, (&public_url, &own), &session_keys)?;
         of.check_grants(&settings, fields.of.reading);
@@ -183,6 +189,30 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         files: Vec::new(),
         provenance,
     })
+}
+
+/// The paths that the gateway answers, or passes to its servers.
+fn answered(
+    servers: &[ServerSettings],
+    issuers: &[WrittenAuthorizationServer],
+    documents: &[WrittenDocument],
+    listeners: &[WrittenListener],
+) -> AnsweredPaths {
+    let endpoints = servers.iter().map(|server| RouteEntry { path: &server.path, root: server.root, legacy: false });
+    let legacy = servers.iter().filter_map(|server| server.legacy_sse.as_ref());
+    let legacy = legacy.map(|legacy| RouteEntry { path: &legacy.path, root: false, legacy: true });
+    let endpoints: Vec<RouteEntry<'_>> = endpoints.chain(legacy).collect();
+    let embedded = issuers.iter().filter_map(|issuer| issuer.embedded.as_ref()?.path.as_ref());
+    let issuers: Vec<Box<str>> = embedded.map(|path| path.value.clone()).collect();
+    let roots: Vec<&str> = issuers.iter().map(|path| &**path).collect();
+    let documents = documents.iter().filter_map(|document| document.settings.as_ref());
+    let probes = listeners.iter().filter_map(|listener| listener.health.as_ref());
+    AnsweredPaths {
+        passed: PathTable::new(servers.iter().map(|server| &*server.paths)),
+        routes: Routes::new(&endpoints, &roots).ok(),
+        single: documents.map(|document| document.path.clone()).chain(probes.map(|path| path.value.clone())).collect(),
+        issuers,
+    }
 }
 
 /// The default of `log`.

@@ -1,6 +1,7 @@
 //! The decisions of the embedded authorization server (OAuth 2.1).
 
 pub mod account_name;
+pub mod answered_paths;
 pub mod claim_shape;
 pub mod client;
 pub mod client_id_document;

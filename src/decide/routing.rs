@@ -235,6 +235,12 @@ impl Routes {
         self.paths.get(raw_path).copied().unwrap_or(Route::NotFound)
     }
 
+    /// Whether the gateway answers at `raw_path`.
+    #[must_use]
+    pub fn has(&self, raw_path: &str) -> bool {
+        self.paths.contains_key(raw_path)
+    }
+
     /// Every path with its route, in no order.
     pub fn all(&self) -> impl Iterator<Item = (&str, Route)> {
         self.paths.iter().map(|(path, route)| (&**path, *route))

@@ -8,6 +8,7 @@ use crate::{
             last_good, registered,
         },
         embedded::{Asked, Embedded},
+        event,
         settings::Dynamic,
     },
     decide::authorization_server::{
@@ -47,7 +48,12 @@ pub(crate) async fn find(
     };
     // The configuration may have been narrowed since the client registered.
     let settings = &embedded.settings;
-    client.redirect_uris.retain(|uri| settings.registration.redirect_schemes.accept(uri) && !settings.own.have(uri));
+    client.redirect_uris.retain(|uri| settings.registration.redirect_schemes.accept(uri));
+    let all = client.redirect_uris.len();
+    client.redirect_uris.retain(|uri| !settings.own.have(uri));
+    if client.redirect_uris.len() < all {
+        event::at_the_gateway(embedded, asked, Some(id));
+    }
     Ok(client)
 }
 
@@ -65,7 +71,10 @@ async fn described(
     let url = DocumentUrl::parse(id, registration.allow_loopback_documents).map_err(refused)?;
     if embedded.settings.own.have_url(url.as_str()) {
         // Perhaps a file that a client has uploaded to a path of `paths` (attack 336).
-        return Err(refused("a client_id at the gateway's own address is not accepted"));
+        event::at_the_gateway(embedded, asked, Some(id));
+        return Err(refused(
+            "a client_id at the gateway's own address is not accepted at a path that the gateway answers or may pass to an MCP server",
+        ));
     }
     if !registration.document_hosts.iter().any(|pattern| matches(pattern, &url.host())) {
         return Err(refused("client documents from this host are not accepted here"));

@@ -94,11 +94,13 @@ async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, For
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
     let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;
-    let back = ReturnTo::find(&client, &form)?;
-    // On this machine the port of the request need not be the registered one.
-    if client.origin != ClientOrigin::Configured && embedded.settings.own.have(&back.uri) {
+    // Besides those that the client had: on this machine the port need not be the registered one.
+    let asks_for_own = form.get("redirect_uri").is_some_and(|uri| embedded.settings.own.have_url(uri));
+    if client.origin != ClientOrigin::Configured && asks_for_own {
+        event::at_the_gateway(embedded, asked, Some(id));
         return Err(Code::InvalidRequest.because(AT_THE_GATEWAY).into());
     }
+    let back = ReturnTo::find(&client, &form)?;
     Ok((client, form, back))
 }
 

@@ -26,7 +26,7 @@ use crate::{
         client::{Client, ClientAuth},
         error::{Code, OAuthError},
         people::RegisteredBy,
-        registration::{ClientAuthMethod, RegistrationRequest, Terms},
+        registration::{AT_THE_GATEWAY, ClientAuthMethod, RegistrationRequest, Terms},
     },
 };
 
@@ -42,6 +42,9 @@ pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> Endpoint
         Ok(body) => reply::json(StatusCode::CREATED, &Value::Object(body)),
         Err(denied) => {
             let code = denied.error.code;
+            if denied.error.description.ends_with(AT_THE_GATEWAY) {
+                event::at_the_gateway(embedded, asked, None);
+            }
             event::refused(embedded, asked, RefusalKind::of_registration(code), (None, None), code.row().0);
             reply::deny(&denied, false)
         }
@@ -76,7 +79,9 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
         return Err(failed("the new client's id exists already").into());
     }
     event::note(embedded, "registration", Some(&record.client.id), None, "registered");
-    if let Some(why) = left_out {
+    if left_out == Some(AT_THE_GATEWAY) {
+        event::at_the_gateway(embedded, asked, Some(&record.client.id));
+    } else if let Some(why) = left_out {
         tracing::info!(
             target: "portcullis::authorization_server", event = "registration", client = &*record.client.id, why,
             "a redirect URI was left out of a registration; registration.redirect_schemes decides about private-use schemes"

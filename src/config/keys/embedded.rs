@@ -216,7 +216,7 @@ fn client() -> KeySection {
                 filled_list("redirect URIs", filled("a redirect URI")),
                 "Where the browser may be sent back to: `https`, `http` on loopback, or a private-use scheme. URIs \
                  are compared byte by byte; on a loopback host the port may differ. Only a client that is configured here may \
-                 have one at a name of the gateway itself.",
+                 have one at a name of the gateway itself with a path that the gateway answers or that `paths` may match.",
             ),
             KeyRow::optional("secret", SECRET, "Its secret: at least 32 random bytes."),
             KeyRow::optional("jwks", FILE, "A file with its public keys."),

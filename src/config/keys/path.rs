@@ -56,6 +56,7 @@ pub(super) fn row() -> KeyRow {
     KeyRow::optional(
         "paths",
         list("paths", ValueShape::Section(section())),
-        "Paths of the upstream beside its MCP endpoint, such as files that its answers link to.",
+        "Paths of the upstream beside its MCP endpoint, such as files that its answers link to. No client has its redirect \
+         URI or its document at such a path, unless it is in `clients`.",
     )
 }

@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// Why a redirect URI at the gateway's own origin is refused.
-pub const AT_THE_GATEWAY: &str =
-    "the URL is at the gateway's own address, where the client receives nothing; it must lead to the client";
+pub const AT_THE_GATEWAY: &str = "the URL is at the gateway's own address, at a path that the gateway answers or may pass to an MCP server, so \
+     that the client would not receive the answer; use a path that leads to the client, or ask the operator to \
+     write the client into `clients`";
 
 /// What clients may register.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@ use portcullis::{
         names::Scope,
     },
     decide::authorization_server::{
+        answered_paths::AnsweredPaths,
         client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
         client_metadata::read_document,
@@ -155,7 +156,12 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(!read.grants.credentials || read.method != ClientAuthMethod::None);
         assert!(!read.grants.refresh || read.grants.code);
     }
-    let own = OwnOrigins::new(("gw.example", 443), &[], []);
+    let own = OwnOrigins::new(
+        ("gw.example", 443),
+        &[],
+        [],
+        AnsweredPaths { single: vec!["/pub".into()], ..AnsweredPaths::default() },
+    );
     let terms = Terms { schemes: &RedirectSchemes::Known, may_act_alone: false, own: Some(&own) };
     let read = match RegistrationRequest::read(input, terms) {
         Ok(read) => read,

@@ -1,11 +1,33 @@
 //! Which URLs lead to the gateway, by its names and ports.
 
 use super::{OwnOrigins, carries_code_of};
-use crate::decide::{authorization_server::redirect_uri::RedirectUri, fields::origin::HostName};
+use crate::decide::{
+    authorization_server::{answered_paths::AnsweredPaths, redirect_uri::RedirectUri},
+    fields::origin::HostName,
+    pass_through::{PathAccess, PathEntry, PathTable, methods::PathMethods, pattern::PathPattern},
+    routing::{RouteEntry, Routes},
+};
 
 fn own(public_url: (&str, u16), hosts: &[&str], listening: &[u16]) -> OwnOrigins {
+    answering(public_url, hosts, listening, &["/**"])
+}
+
+fn answering(public_url: (&str, u16), hosts: &[&str], listening: &[u16], patterns: &[&str]) -> OwnOrigins {
     let hosts: Vec<HostName> = hosts.iter().map(|host| HostName::read(host).unwrap()).collect();
-    OwnOrigins::new(public_url, &hosts, listening.iter().copied())
+    let entry = |pattern: &&str| PathEntry {
+        pattern: PathPattern::new(pattern).unwrap(),
+        access: PathAccess::Authenticated,
+        methods: PathMethods::NONE,
+    };
+    let entries: Vec<PathEntry> = patterns.iter().map(entry).collect();
+    let server = RouteEntry { path: "/notes/mcp", root: false, legacy: false };
+    let paths = AnsweredPaths {
+        passed: PathTable::new([&*entries]),
+        routes: Some(Routes::new(&[server], &["/oauth"]).unwrap()),
+        issuers: vec!["/oauth".into()],
+        single: vec!["/doc.txt".into(), "/healthz".into()],
+    };
+    OwnOrigins::new(public_url, &hosts, listening.iter().copied(), paths)
 }
 
 #[test]
@@ -51,8 +73,8 @@ fn e39_attack_335_a_url_at_any_name_of_the_gateway_is_its_own() {
 fn e39_attack_335_on_this_machine_the_port_says_whether_it_is_the_gateway() {
     let gateways = [
         own(("localhost", 8080), &[], &[8443, 0]),
-        own(("gw.example", 443), &["127.0.0.1:8080"], &[8443]),
-        own(("gw.example", 443), &["localhost", "[::1]:8080"], &[8443]),
+        own(("127.0.0.1", 8080), &["gw.example"], &[8443]),
+        own(("[::1]", 9), &["localhost", "[::1]:8080"], &[8443]),
     ];
     for gateway in gateways {
         for (url, is_own) in [
@@ -67,6 +89,64 @@ fn e39_attack_335_on_this_machine_the_port_says_whether_it_is_the_gateway() {
             assert_eq!(gateway.have_url(url), is_own, "{url}: {gateway:?}");
         }
     }
+}
+
+/// A name of this machine in `hosts` is for probes and forwarded ports: the user's browser and the
+/// native client are on another machine.
+#[test]
+fn e39_a_gateway_elsewhere_takes_no_port_of_native_clients() {
+    let gateway = own(("gw.example", 443), &["localhost", "127.0.0.1:8080", "[::1]:8080"], &[8080]);
+    for url in ["http://localhost:8080/callback", "http://127.0.0.1:8080/cb", "http://[::1]:8080/cb"] {
+        assert!(!gateway.have_url(url), "{url}");
+    }
+    assert!(gateway.have_url("https://gw.example/cb"));
+}
+
+/// An ingress sends the other paths of the host to an application, which is a client.
+#[test]
+fn e39_attack_335_only_paths_that_may_be_answered_here_are_the_gateways() {
+    let gateway = answering(("chat.example", 443), &[], &[], &["/files/**", "/pub/*.html"]);
+    for (path, is_own) in [
+        ("/api/mcp/notes/oauth/callback", false),
+        ("/oauth2callback", false),
+        ("/rest/oauth2-credential/callback?x=/files/a", false),
+        ("/caf%C3%A9/back", false),
+        ("", false),
+        ("/", false),
+        ("/files", true),
+        ("/files/a", true),
+        ("/files/a?x=1", true),
+        ("/pub/a.html", true),
+        ("/pub/a.html/", true),
+        ("/pub/a/b.html", false),
+        // Other spellings, and paths that servers read in several ways.
+        ("/f%69les/a", true),
+        ("/%66iles/%61", true),
+        ("/%2566iles/a", true),
+        ("/%EF%BD%86iles/a", true),
+        ("//files/a", true),
+        ("/app//files/a", true),
+        ("/app/..;/files/a", true),
+        ("/app/.../files", true),
+        ("/app/%252e%252e/files/a", true),
+        // What the gateway answers itself.
+        ("/notes/mcp", true),
+        ("/notes/mcp/", true),
+        ("/notes", false),
+        ("/oauth/callback", true),
+        ("/oauth/anything", true),
+        ("/authorize", true),
+        ("/.well-known/oauth-protected-resource/notes/mcp", true),
+        ("/.well-known/oauth-client", false),
+        ("/doc.txt", true),
+        ("/healthz", true),
+    ] {
+        let url = format!("https://chat.example{path}");
+        assert_eq!(gateway.have_url(&url), is_own, "{url}");
+    }
+    assert!(!gateway.have_url("https://other.example/files/a"));
+    let without = answering(("chat.example", 443), &[], &[], &[]);
+    assert!(!without.have_url("https://chat.example/files/a") && without.have_url("https://chat.example//files"));
 }
 
 #[test]

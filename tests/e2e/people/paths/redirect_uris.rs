@@ -1,4 +1,4 @@
-//! No client has its redirect URI or its document at the gateway's own origin, unless the operator says so.
+//! No client has its redirect URI or document at a path that the gateway answers or passes on.
 
 use serde_json::json;
 use url::Url;
@@ -39,7 +39,9 @@ async fn people_b4_e39_attack_335_no_client_registers_a_path_of_the_gateway_as_i
         format!("{}/files/public/collect", login.world.public),
         format!("http://localhost:{port}/files/public/collect"),
         format!("http://[::1]:{port}/mcp"),
-        format!("https://127.0.0.1:{port}/"),
+        format!("https://127.0.0.1:{port}/f%69les/public/collect"),
+        format!("https://127.0.0.1:{port}//files/public/collect"),
+        format!("https://127.0.0.1:{port}/oauth/callback"),
         "https://mcp.internal/files/public/collect".to_owned(),
         "https://MCP.internal:8443/files/public/collect".to_owned(),
     ];
@@ -78,6 +80,29 @@ async fn people_b4_e39_attack_335_no_client_registers_a_path_of_the_gateway_as_i
         matches!(&shown, Shown::Page(page) if page.text().starts_with("GET /files/public/back?code=")),
         "{shown:?}"
     );
+    let told = "at a path that the gateway answers or passes to an MCP server (`paths`)";
+    let output = login.world.gateway.output();
+    assert_eq!(output.matches(told).count(), 1, "one line says what to do: {output}");
+    login.close().await;
+}
+
+/// An ingress sends the other paths of the gateway's host to the application.
+#[tokio::test]
+async fn people_b4_e39_attack_335_an_application_at_the_gateways_host_registers_until_paths_take_its_uri() {
+    let login = start(LoginPlan::accounts()).await;
+    let uri = "https://mcp.internal/api/mcp/notes/oauth/callback";
+    let also = format!("{}/api/mcp/notes/oauth/callback", login.world.public);
+    let reply = Client::try_register(&login, json!({"redirect_uris": [also, uri]})).await;
+    assert_eq!((reply.status, &reply.json()["redirect_uris"]), (201, &json!([also, uri])));
+    let app = Client::register(&login, json!({"redirect_uris": [uri]})).await;
+    app.code(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
+
+    login.edit(0, |text| text.replace("/files/public/**", "/api/**"));
+    login.until_reloaded(0, 1).await;
+    let said = page(&login, &app).await;
+    assert!(said.starts_with("400") && said.contains("own address"), "{said}");
+    let reply = Client::try_register(&login, json!({"redirect_uris": [uri]})).await;
+    assert_eq!(reply.status, 400);
     login.close().await;
 }
 
@@ -86,7 +111,7 @@ async fn people_b4_e39_attack_336_no_document_of_a_client_is_or_leads_to_the_gat
     let host = DocumentHost::start(&["https://mcp.internal/files/public/collect"]).await;
     let login = start(host.plan()).await;
     let said = page(&login, &host.client("https://mcp.internal/files/public/collect")).await;
-    assert!(said.starts_with("400") && said.contains("no redirect URI that is accepted here"), "{said}");
+    assert!(said.starts_with("400") && said.contains("own address"), "{said}");
     let uploaded = format!("{}/files/public/client.json", login.world.public);
     let said = page(&login, &Client::with_id(&uploaded)).await;
     assert!(said.contains("own address"), "{said}");
