@@ -47,8 +47,10 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         let (file, key) = (name.clone(), String::new());
         Problems::new(vec![Problem { file, line, column, key, found, expected: expected.to_owned(), suggestion: None }])
     };
-    let unreadable =
-        |cause: io::Error| refuse(1, 1, format!("a file that cannot be read ({cause})"), "a configuration file");
+    let unreadable = |cause: io::Error| match secret::too_large(&cause) {
+        Some(expected) => refuse(1, 1, "a larger file".to_owned(), &expected),
+        None => refuse(1, 1, format!("a file that cannot be read ({cause})"), "a configuration file"),
+    };
     let whole = std::path::absolute(path).map_err(unreadable)?;
     let bytes = secret::bounded(&whole, CONFIG_BYTES_MAX).map_err(unreadable)?;
     let text = std::str::from_utf8(&bytes).map_err(|fault| {

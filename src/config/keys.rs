@@ -216,7 +216,8 @@ fn totals() -> KeySection {
             KeyRow::optional(
                 "body_bytes",
                 ValueShape::Size(1, BODY_BYTES_MAX),
-                "How many bytes of request bodies are held in memory. There must be room for the largest \
+                "How many bytes are held in memory for all callers: request bodies, lists that are filtered, and the \
+                 decoders of compressed answers. One caller gets a quarter. There must be room for the largest \
                  `request_body` of a server.",
             )
             .or_else(format!("1/{MEMORY_SHARE_OF_BODIES} of the memory limit, at most {}", size_text(BODY_BYTES))),

@@ -163,8 +163,13 @@ fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Opti
 
 /// The bytes of a small file that the configuration names.
 pub(super) fn file_bytes(field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    file_bytes_up_to(SECRET_FILE_BYTES_MAX, field, path)
+}
+
+/// The bytes of a file of at most `most` bytes.
+pub(super) fn file_bytes_up_to(most: u64, field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
     field.reading.looks_into(path);
-    match secret::bounded(path, SECRET_FILE_BYTES_MAX) {
+    match secret::bounded(path, most) {
         Ok(bytes) => Some(bytes),
         Err(cause) => secret::unreadable(field, "", &path.display().to_string(), &cause),
     }

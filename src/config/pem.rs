@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
+use memchr::memmem;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::{
-    config::{listen::file_bytes, reader::Field, value},
+    base::limits::operating::CERTIFICATES_FILE_BYTES_MAX,
+    config::{
+        listen::{file_bytes, file_bytes_up_to},
+        reader::Field,
+        value,
+    },
     outbound::{certificate_dates::is_certificate, fetch::private_roots},
 };
 
@@ -21,7 +27,7 @@ pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<Certificate
 /// Certificates. They are read now, because the TLS settings are built from them.
 pub(super) fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
     let path = value::path(field, "the path of a PEM file")?;
-    let bytes = file_bytes(field, &path)?;
+    let bytes = file_bytes_up_to(CERTIFICATES_FILE_BYTES_MAX, field, &path)?;
     field.reading.depends_on(&path);
     match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => match certificates.iter().position(|der| !is_certificate(der)) {
@@ -31,6 +37,10 @@ pub(super) fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<Certificat
                 at + 1
             )),
         },
+        Ok(_) if memmem::find(&bytes, b"-----BEGIN TRUSTED CERTIFICATE-----").is_some() => field.wrong(
+            "a PEM file of BEGIN CERTIFICATE blocks; this one has BEGIN TRUSTED CERTIFICATE blocks, which only OpenSSL \
+             reads: `openssl x509 -in FILE` writes the first one as needed",
+        ),
         _ => field.wrong("a PEM file that holds certificates"),
     }
 }

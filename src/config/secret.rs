@@ -98,8 +98,17 @@ fn from_file(field: &Field<'_>, path: &str) -> Option<Referred> {
 /// Records that a file cannot be read.
 pub(super) fn unreadable<T>(field: &Field<'_>, prefix: &str, path: &str, cause: &io::Error) -> Option<T> {
     let place = &field.place;
+    if let Some(expected) = too_large(cause) {
+        field.reading.problem(place, &format!("{prefix}{path}, which is larger"), &expected);
+        return None;
+    }
     field.reading.problem(place, &format!("{prefix}{path}, which cannot be read ({cause})"), "a file that can be read");
     None
+}
+
+/// What is expected instead of a file that is too large.
+pub(super) fn too_large(cause: &io::Error) -> Option<String> {
+    (cause.kind() == io::ErrorKind::FileTooLarge).then(|| format!("a file of {cause}"))
 }
 
 /// The whole of a regular file of at most `most` bytes. Reading a pipe or a device could block.
@@ -110,7 +119,7 @@ pub(super) fn bounded(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> 
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {most} bytes")));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("at most {} KiB", most / 1024)));
     }
     Ok(bytes)
 }

@@ -218,6 +218,11 @@ impl Record {
         series(&self.observe, &self.facts).host_refused(status, host, self.facts.id);
     }
 
+    /// There is no room to go on reading an answer: logged at most once in ten seconds.
+    pub fn cut_for_room(&self, is_compressed: bool, held: u64, key: &'static str) {
+        series(&self.observe, &self.facts).cut_for_room(is_compressed, held, key, self.facts.id);
+    }
+
     /// The status of the answer.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = (!self.has_left).then_some(status);

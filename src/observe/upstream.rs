@@ -109,6 +109,29 @@ impl Warnings {
             );
         }
     }
+
+    /// There is no room to go on reading an answer: `held` bytes count in the bound of `key`.
+    pub(super) fn cut_for_room(
+        &self,
+        server: &ServerName,
+        (is_compressed, held, key): (bool, u64, &'static str),
+        request: RequestId,
+    ) {
+        let kind = if is_compressed { "no_room_to_decode" } else { "no_room" };
+        let Some(others) = self.0.admit(kind, Instant::now()) else { return };
+        if is_compressed {
+            tracing::warn!(
+                %server, held, key, others, %request,
+                "a compressed answer was cut off: there is no room for what decodes it; have the server, or the proxy \
+                 before it, not compress event streams (text/event-stream), or raise the key"
+            );
+        } else {
+            tracing::warn!(
+                %server, held, key, others, %request,
+                "an event stream was cut off: there is no room for an event that must be read; raise the key"
+            );
+        }
+    }
 }
 
 /// What to do about a kind of failure.

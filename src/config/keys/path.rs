@@ -16,7 +16,9 @@ pub(in crate::config) const PATH_ACCESS: WordKey<PathAccess> = WordKey {
     words: &[("authenticated", PathAccess::Authenticated), ("public", PathAccess::Public)],
     default: PathAccess::Authenticated,
     about: "Who may use these paths: a client with a valid token that has the server's `scopes`, or every client without a \
-            token. Either way the server gets the `credential` of the gateway.",
+            token. Either way the server gets the `credential` of the gateway. Where `public` paths have `methods` that \
+            write, clients without a token can hold as many slow uploads as a quarter of the top `limits.requests`: an \
+            upstream over HTTP/2 needs more streams than that, or they keep calls waiting.",
 };
 
 /// Words of `methods`.

@@ -218,7 +218,7 @@ fn upstream() -> KeySection {
                 "ca",
                 FILE,
                 "A PEM file with the certificates of a private CA, or the upstream's own certificate. With it, the \
-                 public CAs are not trusted for this upstream. Read again when it changes.",
+                 public CAs are not trusted for this upstream. At most 1 MiB. Read again when it changes.",
             ),
             KeyRow::section("tls", tls()),
             KeyRow::optional(

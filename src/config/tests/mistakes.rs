@@ -207,6 +207,8 @@ fn files_must_hold_what_they_are_for() {
     fs::write(folder.path().join("tls.crt"), made.cert.pem()).unwrap();
     fs::write(folder.path().join("tls.key"), made.signing_key.serialize_pem()).unwrap();
     fs::write(folder.path().join("big"), vec![b'x'; 70_000]).unwrap();
+    fs::write(folder.path().join("huge"), vec![b'x'; 1_048_577]).unwrap();
+    fs::write(folder.path().join("trusted"), made.cert.pem().replace(" CERTIFICATE", " TRUSTED CERTIFICATE")).unwrap();
     let at = |line: &str| format!("gateway.yaml:{line}");
     for (from, to, expected) in [
         (
@@ -224,10 +226,38 @@ fn files_must_hold_what_they_are_for() {
                 "10:40 servers.weather.upstream.ca: found \"tls.key\"; expected a PEM file that holds certificates",
             )],
         ),
+        (
+            UPSTREAM,
+            "    upstream: {url: \"https://up/\", ca: trusted}\n",
+            vec![at(
+                "10:40 servers.weather.upstream.ca: found \"trusted\"; expected a PEM file of BEGIN CERTIFICATE blocks; \
+                 this one has BEGIN TRUSTED CERTIFICATE blocks, which only OpenSSL reads: `openssl x509 -in FILE` writes \
+                 the first one as needed",
+            )],
+        ),
+        (
+            UPSTREAM,
+            "    upstream: {url: \"https://up/\", ca: huge}\n",
+            vec![at(&format!(
+                "10:40 servers.weather.upstream.ca: found {}, which is larger; expected a file of at most 1024 KiB",
+                folder.path().join("huge").display()
+            ))],
+        ),
+        (
+            LISTEN,
+            "  - address: 127.0.0.1:1\n    tls: {certificate: tls.crt, key: big}\n",
+            vec![at(&format!(
+                "4:38 listen[0].tls.key: found {}, which is larger; expected a file of at most 64 KiB",
+                folder.path().join("big").display()
+            ))],
+        ),
     ] {
         let refused = read_in(&changed(from, to), folder.path()).unwrap_err().to_string();
         assert_eq!(refused.lines().collect::<Vec<_>>(), expected);
     }
+    // As large as the bundle of all public CAs, with a private one in it.
+    fs::write(folder.path().join("bundle"), made.cert.pem().repeat(400)).unwrap();
+    read_in(&changed(UPSTREAM, "    upstream: {url: \"https://up/\", ca: bundle}\n"), folder.path()).unwrap();
     for reference in ["file:big", "file:.", "file:"] {
         let text = format!("{SMALLEST}session_keys: [\"{reference}\"]\n");
         assert_eq!(read_in(&text, folder.path()).unwrap_err().list().len(), 1, "{reference}");

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{decide::refusal::Refusal, outbound::upstream::BrokeOff};
+use crate::{inbound::state::usage::Shortage, outbound::upstream::BrokeOff};
 
 /// Why an answer breaks off.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(in crate::inbound) enum Broken {
     /// The next bytes may not be relayed. The client must not take the answer for complete.
     Unfit(&'static str),
     /// There is no room to hold the next bytes, which must be read before they are relayed.
-    NoRoom(Refusal),
+    NoRoom(Box<Shortage>),
 }
 
 impl fmt::Display for Broken {
@@ -23,7 +23,9 @@ impl fmt::Display for Broken {
                 None => write!(out, "the upstream broke off: {error}"),
             },
             Self::Unfit(why) => write!(out, "the upstream's answer may not pass: {why}"),
-            Self::NoRoom(refusal) => write!(out, "no room to read the upstream's answer: {}", refusal.row().reason),
+            Self::NoRoom(shortage) => {
+                write!(out, "no room to read the upstream's answer: {}", shortage.refusal.row().reason)
+            }
         }
     }
 }

@@ -18,7 +18,11 @@ use std::{
 };
 
 pub use self::counts::share;
-pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace, uploads::Upload};
+pub(in crate::inbound) use self::{
+    charge::{Charge, Shortage},
+    place::RequestPlace,
+    uploads::Upload,
+};
 use self::{
     counts::{HeldBounds, HeldCounts, Holding},
     uploads::{NoRoom, Uploads},

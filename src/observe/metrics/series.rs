@@ -271,6 +271,11 @@ impl ServerSeries {
         self.warnings.host_refused(&self.name, status, host, request);
     }
 
+    /// There is no room to go on reading an answer of the upstream.
+    pub fn cut_for_room(&self, is_compressed: bool, held: u64, key: &'static str, request: RequestId) {
+        self.warnings.cut_for_room(&self.name, (is_compressed, held, key), request);
+    }
+
     fn with_request(&self, outcome: &'static str, upstream: UpstreamOutcome, act: impl FnOnce(&Counter)) {
         let look_up = || {
             let labels = Outcome { server: self.name.to_string(), outcome, upstream: upstream.as_str() };

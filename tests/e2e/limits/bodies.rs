@@ -20,7 +20,7 @@ const MIB: usize = 1024 * 1024;
 const BODY: usize = 4 * MIB;
 
 /// A call of this size.
-fn long_call(tool: &str, length: usize) -> Vec<u8> {
+pub(super) fn long_call(tool: &str, length: usize) -> Vec<u8> {
     let head =
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"x":""#);
     let mut body = head.into_bytes();

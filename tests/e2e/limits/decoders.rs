@@ -30,7 +30,7 @@ fn hold_streams(world: &World) -> Arc<Semaphore> {
 async fn people_c3_attack_346_what_decoders_hold_is_charged_once_and_has_a_bound() {
     // As it came, decoded for the client, and read for the ids of its events as well.
     for (accepts, in_session) in [("br", false), ("identity", false), ("br", true)] {
-        let world = plan("request_body: 64KiB, body_bytes_per_caller: 6MiB", "body_bytes: 64MiB").start().await;
+        let world = plan("request_body: 64KiB", "body_bytes: 24MiB").start().await;
         let token = token_of(&world, "mallory");
         world
             .upstream
@@ -46,6 +46,15 @@ async fn people_c3_attack_346_what_decoders_hold_is_charged_once_and_has_a_bound
         assert!(held < 4.5 * MIB as f64, "{accepts}: {held}");
         lives.extend(world.begin(&ask, 2).await);
         until_ended(&world, "too_many_body_bytes", 2).await;
+        let line = world.gateway.line(|line| line.contains("a compressed answer was cut off")).await;
+        for told in [
+            "\"level\":\"WARN\"",
+            "\"server\":\"main\"",
+            "not compress event streams",
+            "\"key\":\"limits.body_bytes, of which one caller gets a quarter\"",
+        ] {
+            assert!(line.contains(told), "{told}: {line}");
+        }
         gate.add_permits(3);
         let mut whole = 0;
         for mut live in lives {
@@ -60,4 +69,22 @@ async fn people_c3_attack_346_what_decoders_hold_is_charged_once_and_has_a_bound
         }
         world.close().await;
     }
+}
+
+#[tokio::test]
+async fn people_c3_attack_346_streams_of_one_caller_go_on_beyond_its_bound_for_bodies() {
+    let world = plan("request_body: 64KiB, body_bytes_per_caller: 6MiB", "body_bytes: 256MiB").start().await;
+    let token = token_of(&world, "cron");
+    let gate = hold_streams(&world);
+    let ask = |body| Ask::post("/mcp", body).token(&token).with("Accept-Encoding", "br");
+    let mut lives = world.begin(&ask(call("safe").into()), 7).await;
+    bodies::until_held(&world, 28 * MIB).await;
+    lives.extend(world.begin(&ask(bodies::long_call("safe", 60 * 1024)), 1).await);
+    bodies::until_held(&world, 32 * MIB).await;
+    gate.add_permits(8);
+    for mut live in lives {
+        assert_eq!(live.head(false).await, 200);
+        assert!(!live.rest().await.cut);
+    }
+    world.close().await;
 }

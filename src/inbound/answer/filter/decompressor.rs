@@ -30,7 +30,8 @@ impl Decompressor {
     /// As [`Charge::arrived`], if there is no room even for its start.
     pub(in crate::inbound) fn new(coding: Coding, is_stream: bool, place: &RequestPlace) -> Result<Self, Refusal> {
         let decoder = Decoder::new(coding, Shape::of(is_stream));
-        let mut new = Self { decoder, charge: place.charge_later(), charged: 0 };
+        let charge = if is_stream { place.charge_stream() } else { place.charge_later() };
+        let mut new = Self { decoder, charge, charged: 0 };
         new.pay()?;
         Ok(new)
     }
@@ -42,7 +43,7 @@ impl Decompressor {
     /// what the decoder needs by now.
     pub(in crate::inbound) fn step(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, Broken> {
         let made = self.decoder.step(input).map_err(Broken::Unfit)?;
-        self.pay().map_err(Broken::NoRoom)?;
+        self.pay().map_err(|refusal| Broken::NoRoom(Box::new(self.charge.shortage(refusal, true))))?;
         Ok(made)
     }
 

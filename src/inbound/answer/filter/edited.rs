@@ -60,7 +60,8 @@ impl Edited {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(piece) = frame.into_data() {
                         if let Err(refusal) = self.charge.arrived(self.events.held() + piece.len()) {
-                            return Poll::Ready(Some(Err(self.break_off(Broken::NoRoom(refusal)))));
+                            let shortage = Box::new(self.charge.shortage(refusal, false));
+                            return Poll::Ready(Some(Err(self.break_off(Broken::NoRoom(shortage)))));
                         }
                         self.events.push(piece);
                     }

@@ -84,7 +84,7 @@ async fn collect(mut answer: Readable, charge: &mut Charge) -> Result<Bytes, Unr
     while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Unread::late())? {
         let frame = frame.map_err(|broken| match broken {
             Broken::Unfit(why) => Unread::unfit(why),
-            Broken::NoRoom(refusal) => Unread::no_room(refusal),
+            Broken::NoRoom(shortage) => Unread::no_room(shortage.refusal),
             Broken::Upstream(_) => Unread {
                 refusal: Refusal::UpstreamAnswer("it broke off"),
                 fault: Some((UpstreamOutcome::BrokeOff, "it broke off")),

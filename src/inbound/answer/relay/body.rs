@@ -109,8 +109,9 @@ impl Body for RelayBody {
             match &error {
                 Broken::Upstream(_) => self.record.failed(UpstreamOutcome::BrokeOff, "broke_off", &error),
                 Broken::Unfit(_) => self.record.failed(UpstreamOutcome::Unfit, "answer", &error),
-                Broken::NoRoom(refusal) => {
-                    self.record.refused(refusal);
+                Broken::NoRoom(shortage) => {
+                    self.record.refused(&shortage.refusal);
+                    self.record.cut_for_room(shortage.is_of_decoder, shortage.held, shortage.key);
                     self.record.ends(End::Overloaded);
                 }
             }

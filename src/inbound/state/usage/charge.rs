@@ -18,6 +18,21 @@ pub(in crate::inbound) struct Charge {
     pub(super) own: u64,
     /// Bytes charged to the total.
     pub(super) all: u64,
+    /// Whether these bytes count only at all servers together, not in `body_bytes_per_caller`.
+    pub(super) is_apart: bool,
+}
+
+/// Why there is no room: the bound that is reached.
+#[derive(Debug)]
+pub(in crate::inbound) struct Shortage {
+    /// The refusal for the client.
+    pub(in crate::inbound) refusal: Refusal,
+    /// Whether the bytes are those of a decoder.
+    pub(in crate::inbound) is_of_decoder: bool,
+    /// The bytes that count in the bound by now.
+    pub(in crate::inbound) held: u64,
+    /// The key to raise, and how it limits.
+    pub(in crate::inbound) key: &'static str,
 }
 
 impl Charge {
@@ -56,6 +71,22 @@ impl Charge {
         Ok(())
     }
 
+    /// The bound that led to `refusal`, for the log.
+    pub(in crate::inbound) fn shortage(&self, refusal: Refusal, is_of_decoder: bool) -> Shortage {
+        let Holding { here, everywhere, all, .. } = &*self.holding;
+        let (here, everywhere) = (here.body_bytes.held(), everywhere.body_bytes.held());
+        let room_here = self.bounds.body_bytes.saturating_sub(here);
+        let is_own = refusal == Refusal::TooManyBodyBytes;
+        let (held, key) = if is_own && !self.is_apart && room_here <= self.share().saturating_sub(everywhere) {
+            (here, "limits.body_bytes_per_caller of this server")
+        } else if is_own {
+            (everywhere, "limits.body_bytes, of which one caller gets a quarter")
+        } else {
+            (all.body_bytes.held(), "limits.body_bytes")
+        };
+        Shortage { refusal, is_of_decoder, held, key }
+    }
+
     /// The body as bytes that stay charged until the last reference to them is dropped.
     pub(in crate::inbound) fn hold(self, body: Bytes) -> Bytes {
         if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
@@ -67,7 +98,8 @@ impl Charge {
         if self.own == 0 {
             return part;
         }
-        let rest = Self { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 };
+        let (holding, bounds, is_apart) = (Arc::clone(&self.holding), self.bounds, self.is_apart);
+        let rest = Self { holding, bounds, own: 0, all: 0, is_apart };
         mem::replace(self, rest).hold(part)
     }
 
@@ -78,21 +110,30 @@ impl Charge {
         let (mine, most) = (self.own, self.bounds.body_bytes);
         let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
         let Holding { here, everywhere, .. } = &*self.holding;
-        if here.body_bytes.take(more, fits(most)).is_none() {
+        if !self.is_apart && here.body_bytes.take(more, fits(most)).is_none() {
             return Err(own);
         }
-        if everywhere.body_bytes.take(more, fits(share(self.bounds.all.body_bytes))).is_none() {
-            here.body_bytes.give(more);
+        if everywhere.body_bytes.take(more, fits(self.share())).is_none() {
+            if !self.is_apart {
+                here.body_bytes.give(more);
+            }
             return Err(own);
         }
         self.own += more;
         Ok(())
     }
+
+    /// What one caller may use of the total.
+    fn share(&self) -> u64 {
+        share(self.bounds.all.body_bytes)
+    }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.holding.here.body_bytes.give(self.own);
+        if !self.is_apart {
+            self.holding.here.body_bytes.give(self.own);
+        }
         self.holding.everywhere.body_bytes.give(self.own);
         self.holding.all.body_bytes.give(self.all);
     }

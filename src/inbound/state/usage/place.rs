@@ -81,7 +81,15 @@ impl RequestPlace {
 
     /// Begins to charge for a body of unknown length.
     pub(in crate::inbound) fn charge_later(&self) -> Charge {
-        Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 }
+        Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0, is_apart: false }
+    }
+
+    /// Begins to charge for the decoder of an event stream. It may live for hours, so it leaves
+    /// `body_bytes_per_caller` to bodies. Addresses without a token keep the bound of each.
+    pub(in crate::inbound) fn charge_stream(&self) -> Charge {
+        let mut charge = self.charge_later();
+        charge.is_apart = self.bounds.is_verified;
+        charge
     }
 
     fn give_request(&mut self) {

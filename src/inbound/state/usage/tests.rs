@@ -149,6 +149,39 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
 }
 
 #[test]
+fn people_c3_attack_346_decoders_of_streams_take_the_share_of_their_caller_and_leave_its_bodies() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let place = usage.enter(&s, limits(64, 200 * KIB), &alice, ALL).unwrap();
+    let mut decoders: Vec<_> = (0..3).map(|_| place.charge_stream()).collect();
+    decoders.iter_mut().for_each(|decoder| decoder.arrived(256 * 1024).unwrap());
+    assert!(place.charge(100 * KIB).is_ok(), "a body has its own bound");
+    let mut decoder = place.charge_stream();
+    let refusal = decoder.arrived(256 * 1024).unwrap_err();
+    assert_eq!(refusal, Refusal::TooManyBodyBytes, "a quarter of the total is taken");
+    let shortage = decoder.shortage(refusal, true);
+    assert_eq!((shortage.held, shortage.key), (768 * KIB, "limits.body_bytes, of which one caller gets a quarter"));
+    drop((decoder, decoders));
+    let (mut body, more) = (place.charge(150 * KIB).unwrap(), place.charge(100 * KIB).err().unwrap());
+    let shortage = body.shortage(more, false);
+    assert_eq!((shortage.held, shortage.key), (150 * KIB, "limits.body_bytes_per_caller of this server"));
+    body.arrived(150 * 1024).unwrap();
+    let shortage = body.shortage(Refusal::OverloadedBodyBytes, false);
+    assert_eq!((shortage.held, shortage.key), (150 * KIB, "limits.body_bytes"));
+    drop((body, place));
+    let callers = usage.callers.lock().unwrap();
+    assert!(callers.at_servers.values().all(|holding| holding.here.body_bytes.held() == 0));
+    assert!(callers.everywhere.values().all(|counts| counts.body_bytes.held() == 0));
+    assert_eq!(usage.body_bytes(), 0);
+
+    // Without a token, each address keeps its own bound.
+    let peer = usage.enter_anonymous(IpAddr::from([192, 0, 2, 1]), ALL).unwrap();
+    peer.charge_stream().arrived(448 * 1024).unwrap();
+    let (mut one, mut two) = (peer.charge_stream(), peer.charge_stream());
+    one.arrived(448 * 1024).unwrap();
+    assert_eq!(two.arrived(256 * 1024).err(), Some(Refusal::OverloadedBodyBytes));
+}
+
+#[test]
 fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get() {
     let usage = Usage::default();
     let enter = |address: u128| usage.enter_unverified(IpAddr::V6(Ipv6Addr::from_bits(address)), ALL).unwrap();
