@@ -49,13 +49,15 @@ pub struct Problems {
     entries: EntryFiles,
 }
 
-/// The files of API keys and accounts that a configuration names.
+/// The files of API keys and accounts that a configuration names, and its servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryFiles {
     /// The file of `keys`.
     pub api_keys: Option<PathBuf>,
     /// The file of `login.accounts` of each authorization server that has one.
     pub accounts: Vec<(Box<str>, PathBuf)>,
+    /// The names under `servers`, valid or not; empty if they are not known.
+    pub servers: Vec<Box<str>>,
 }
 
 impl Problems {

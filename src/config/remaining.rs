@@ -74,10 +74,12 @@ pub fn remaining(in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAw
 
 impl Remaining {
     fn keys(&mut self, in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAway, now: Duration) {
-        let servers: Vec<&ServerName> = in_force.servers.iter().map(|server| &server.name).collect();
         let before = &*in_force.api_keys;
         let (kept, why) = match (wanted, &in_force.provenance.api_keys) {
-            (RefusedConfig::Settings(wanted), _) => (common(before, &wanted.api_keys, &servers), REFUSED.to_owned()),
+            (RefusedConfig::Settings(wanted), _) => {
+                let servers: Vec<&str> = wanted.servers.iter().map(|server| server.name.as_str()).collect();
+                (common(before, &wanted.api_keys, &servers), REFUSED.to_owned())
+            }
             (RefusedConfig::Files(_), None) => return,
             (RefusedConfig::Files(named), Some(file)) => {
                 // The file may have moved.
@@ -85,7 +87,10 @@ impl Remaining {
                 match found {
                     Found::Away => return,
                     Found::Lost => (Vec::new(), lost(&file)),
-                    Found::Text(text) => (keys_in(before, &text, &servers), not_in(&file)),
+                    Found::Text(text) => {
+                        let servers: Vec<&str> = named.servers.iter().map(AsRef::as_ref).collect();
+                        (keys_in(before, &text, &servers), not_in(&file))
+                    }
                 }
             }
         };
@@ -148,7 +153,7 @@ fn kept_accounts(
 }
 
 /// Where the text is not YAML with a list of keys, those stay whose digest is in it.
-fn keys_in(in_force: &[ApiKeyEntry], text: &str, servers: &[&ServerName]) -> Vec<ApiKeyEntry> {
+fn keys_in(in_force: &[ApiKeyEntry], text: &str, servers: &[&str]) -> Vec<ApiKeyEntry> {
     fn entry(fields: &mut Fields<'_>) -> Option<ApiKeyEntry> {
         api_keys::entry(fields, None).map(|(entry, _)| entry)
     }
@@ -176,8 +181,9 @@ fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
     }
 }
 
-/// The keys that are in both, each with the rights that both give it. `servers` are those in force.
-fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&ServerName]) -> Vec<ApiKeyEntry> {
+/// The keys that are in both, each with the rights that both give it. `servers` are those of the
+/// refused configuration, as far as they are known.
+fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&str]) -> Vec<ApiKeyEntry> {
     let narrowed = |key: &ApiKeyEntry| {
         let mut same = wanted.iter().filter(|other| key.sha256 == other.sha256 && key.name == other.name).peekable();
         same.peek()?;
@@ -187,12 +193,12 @@ fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&ServerNa
     in_force.iter().filter_map(narrowed).collect()
 }
 
-/// `key` with only the rights that `other` also gives it. An entry that names no server in force
-/// narrows no servers: they were renamed, together with a mistake elsewhere.
-fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry, servers: &[&ServerName]) -> ApiKeyEntry {
-    if other.servers.iter().any(|server| servers.contains(&server)) {
-        key.servers.retain(|server| other.servers.contains(server));
-    }
+/// `key` with only the rights that `other` also gives it. It keeps a server that the refused
+/// configuration does not have: that one was renamed, or is still in force because nothing else of
+/// that configuration counts.
+fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry, servers: &[&str]) -> ApiKeyEntry {
+    let is_renamed = |server: &ServerName| !servers.is_empty() && !servers.contains(&server.as_str());
+    key.servers.retain(|server| other.servers.contains(server) || is_renamed(server));
     key.scopes.retain(|scope| other.scopes.contains(scope));
     key.claims.retain(|name, value| other.claims.get(name) == Some(value));
     key.not_after = key.not_after.into_iter().chain(other.not_after).min();

@@ -63,6 +63,7 @@ pub(super) fn servers(field: &Field<'_>, authorization_servers: &[Box<str>]) -> 
     if entries.is_empty() && field.is_map() {
         field.reading.problem(&field.place, "an empty map", "at least one server");
     }
+    field.reading.entries.borrow_mut().servers = entries.iter().map(|entry| entry.name.into()).collect();
     let read = |entry: &Entry<'_>| {
         let name = value::name(entry);
         let mut server = WrittenServer { name: entry.name.into(), ..WrittenServer::default() };

@@ -73,7 +73,7 @@ pub(in crate::config) const BODIES_PER_CALLER: RangedKey<u64> = size(
     "body_bytes_per_caller",
     BODY_BYTES_PER_CALLER,
     BODY_BYTES_MAX,
-    "How many bytes are held in memory for one caller: request bodies, lists that are filtered, and the decoders of compressed answers that are not event streams (those count in the top `body_bytes` alone). One body is always accepted.",
+    "How many bytes are held in memory for one caller: request bodies, lists that are filtered, and the decoders of compressed answers that are not event streams (those count in the top `body_bytes` alone). One body is always accepted, if the caller's compressed event streams leave room in its quarter of `body_bytes`.",
 );
 
 /// `servers.*.limits`.

@@ -27,9 +27,9 @@ fn names(of: &[ApiKeyEntry]) -> Vec<&str> {
     of.iter().map(|key| &*key.name).collect()
 }
 
-/// With the servers `s` and `t` in force.
+/// With the servers `s` and `t` in the refused configuration.
 fn kept(in_force: &[ApiKeyEntry], text: &str) -> Vec<ApiKeyEntry> {
-    keys_in(in_force, text, &[&ServerName::from("s"), &ServerName::from("t")])
+    keys_in(in_force, text, &["s", "t"])
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
     for (rest, expected) in [
         (SAME, narrowed(|_| ())),
         ("servers: [t, u], scopes: [a, b], claims: {team: eng}", narrowed(|key| drop(key.servers.remove(0)))),
-        // Renamed, perhaps: `u` is not in force.
-        ("servers: [u], scopes: [a, b], claims: {team: eng}", narrowed(|_| ())),
+        // Its servers are still there, so it was moved to another.
+        ("servers: [u], scopes: [a, b], claims: {team: eng}", None),
         ("servers: [s, t], scopes: [b, c], claims: {team: eng}", narrowed(|key| drop(key.scopes.remove(0)))),
         ("servers: [s, t], scopes: [a, b], claims: {team: [eng], more: x}", narrowed(|key| key.claims.clear())),
         ("servers: [s, t], scope: [a, b], claims: {team: eng}", narrowed(|key| key.scopes.clear())),
@@ -85,6 +85,15 @@ fn attack_316_a_key_keeps_no_more_than_its_entry_says() {
         ),
     ] {
         assert_eq!(read(rest), expected, "{rest}");
+    }
+    // A server that the refused configuration does not have was renamed; without its servers,
+    // only what the entry names stays.
+    let renamed = format!("keys:\n{}", line("one", 1, "servers: [t, u], scopes: [a, b], claims: {team: eng}"));
+    for (servers, expected) in
+        [(&["t", "u"][..], &["s", "t"][..]), (&["s", "t", "u"], &["t"]), (&["u"], &["s", "t"]), (&[], &["t"])]
+    {
+        let kept = keys_in(&[key("one", 1)], &renamed, servers);
+        assert_eq!(kept[0].servers, expected.iter().map(|name| ServerName::from(*name)).collect::<Vec<_>>());
     }
     // A second entry with the same digest is a mistake; both count.
     let twice = format!("keys:\n{}{}", line("one", 1, SAME), line("one", 1, "servers: [s]"));

@@ -51,7 +51,7 @@ async fn people_c3_attack_346_what_decoders_hold_is_charged_once_and_has_a_bound
             "\"level\":\"WARN\"",
             "\"server\":\"main\"",
             "not compress event streams",
-            "\"key\":\"limits.body_bytes, of which one caller gets a quarter\"",
+            "\"key\":\"limits.body_bytes, of which the event streams of one caller get three sixteenths\"",
         ] {
             assert!(line.contains(told), "{told}: {line}");
         }

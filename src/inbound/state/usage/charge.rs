@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 
-use super::counts::{HeldBounds, Holding, share};
+use super::counts::{Count, HeldBounds, Holding, share};
 use crate::{
     base::limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES},
     decide::refusal::Refusal,
@@ -18,7 +18,9 @@ pub(in crate::inbound) struct Charge {
     pub(super) own: u64,
     /// Bytes charged to the total.
     pub(super) all: u64,
-    /// Whether these bytes count only at all servers together, not in `body_bytes_per_caller`.
+    /// Whether these bytes are those of the decoder of an event stream. They count only at all
+    /// servers together, in three quarters of the caller's share, and not in
+    /// `body_bytes_per_caller`.
     pub(super) is_apart: bool,
 }
 
@@ -74,13 +76,18 @@ impl Charge {
     /// The bound that led to `refusal`, for the log.
     pub(in crate::inbound) fn shortage(&self, refusal: Refusal, is_of_decoder: bool) -> Shortage {
         let Holding { here, everywhere, all, .. } = &*self.holding;
-        let (here, everywhere) = (here.body_bytes.held(), everywhere.body_bytes.held());
+        let (here, own) = (here.body_bytes.held(), everywhere.body_bytes.held());
         let room_here = self.bounds.body_bytes.saturating_sub(here);
         let is_own = refusal == Refusal::TooManyBodyBytes;
-        let (held, key) = if is_own && !self.is_apart && room_here <= self.share().saturating_sub(everywhere) {
+        let (held, key) = if is_own && self.is_apart {
+            (
+                everywhere.decoders.held(),
+                "limits.body_bytes, of which the event streams of one caller get three sixteenths",
+            )
+        } else if is_own && room_here <= self.share().saturating_sub(own) {
             (here, "limits.body_bytes_per_caller of this server")
         } else if is_own {
-            (everywhere, "limits.body_bytes, of which one caller gets a quarter")
+            (own, "limits.body_bytes, of which one caller gets a quarter")
         } else {
             (all.body_bytes.held(), "limits.body_bytes")
         };
@@ -107,20 +114,25 @@ impl Charge {
     /// body larger than the bound could never be sent.
     fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
-        let (mine, most) = (self.own, self.bounds.body_bytes);
+        let mine = self.own;
         let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
-        let Holding { here, everywhere, .. } = &*self.holding;
-        if !self.is_apart && here.body_bytes.take(more, fits(most)).is_none() {
-            return Err(own);
-        }
-        if everywhere.body_bytes.take(more, fits(self.share())).is_none() {
-            if !self.is_apart {
-                here.body_bytes.give(more);
-            }
+        let (part, most) = self.part();
+        part.take(more, fits(most)).ok_or_else(|| own.clone())?;
+        if self.holding.everywhere.body_bytes.take(more, fits(self.share())).is_none() {
+            part.give(more);
             return Err(own);
         }
         self.own += more;
         Ok(())
+    }
+
+    /// The narrower count of these bytes beside that of the caller, and its bound. Decoders leave
+    /// a quarter of the caller's share to bodies, because they live as long as their streams.
+    fn part(&self) -> (&Count, u64) {
+        match self.is_apart {
+            true => (&self.holding.everywhere.decoders, self.share() / 4 * 3),
+            false => (&self.holding.here.body_bytes, self.bounds.body_bytes),
+        }
     }
 
     /// What one caller may use of the total.
@@ -131,9 +143,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        if !self.is_apart {
-            self.holding.here.body_bytes.give(self.own);
-        }
+        self.part().0.give(self.own);
         self.holding.everywhere.body_bytes.give(self.own);
         self.holding.all.body_bytes.give(self.all);
     }

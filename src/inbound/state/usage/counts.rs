@@ -23,6 +23,8 @@ pub(super) struct Holding {
 pub(super) struct HeldCounts {
     pub(super) requests: Count,
     pub(super) body_bytes: Count,
+    /// Those of them that decoders of event streams hold.
+    pub(super) decoders: Count,
 }
 
 #[derive(Default)]

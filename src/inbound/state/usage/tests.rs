@@ -152,15 +152,20 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
 fn people_c3_attack_346_decoders_of_streams_take_the_share_of_their_caller_and_leave_its_bodies() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let place = usage.enter(&s, limits(64, 200 * KIB), &alice, ALL).unwrap();
-    let mut decoders: Vec<_> = (0..3).map(|_| place.charge_stream()).collect();
+    let mut decoders: Vec<_> = (0..2).map(|_| place.charge_stream()).collect();
     decoders.iter_mut().for_each(|decoder| decoder.arrived(256 * 1024).unwrap());
     assert!(place.charge(100 * KIB).is_ok(), "a body has its own bound");
     let mut decoder = place.charge_stream();
     let refusal = decoder.arrived(256 * 1024).unwrap_err();
-    assert_eq!(refusal, Refusal::TooManyBodyBytes, "a quarter of the total is taken");
+    assert_eq!(refusal, Refusal::TooManyBodyBytes, "three quarters of the caller's share would be exceeded");
     let shortage = decoder.shortage(refusal, true);
-    assert_eq!((shortage.held, shortage.key), (768 * KIB, "limits.body_bytes, of which one caller gets a quarter"));
-    drop((decoder, decoders));
+    let key = "limits.body_bytes, of which the event streams of one caller get three sixteenths";
+    assert_eq!((shortage.held, shortage.key), (512 * KIB, key));
+    // The rest of the share is for bodies, at any server.
+    let elsewhere = usage.enter(&ServerName::from("t"), limits(64, 600 * KIB), &alice, ALL).unwrap();
+    assert!(elsewhere.charge(400 * KIB).is_ok());
+    assert_eq!(elsewhere.charge(600 * KIB).err(), Some(Refusal::TooManyBodyBytes));
+    drop((decoder, decoders, elsewhere));
     let (mut body, more) = (place.charge(150 * KIB).unwrap(), place.charge(100 * KIB).err().unwrap());
     let shortage = body.shortage(more, false);
     assert_eq!((shortage.held, shortage.key), (150 * KIB, "limits.body_bytes_per_caller of this server"));
@@ -170,7 +175,8 @@ fn people_c3_attack_346_decoders_of_streams_take_the_share_of_their_caller_and_l
     drop((body, place));
     let callers = usage.callers.lock().unwrap();
     assert!(callers.at_servers.values().all(|holding| holding.here.body_bytes.held() == 0));
-    assert!(callers.everywhere.values().all(|counts| counts.body_bytes.held() == 0));
+    let held = |counts: &HeldCounts| counts.body_bytes.held() + counts.decoders.held();
+    assert!(callers.everywhere.values().all(|counts| held(counts) == 0));
     assert_eq!(usage.body_bytes(), 0);
 
     // Without a token, each address keeps its own bound.

@@ -164,7 +164,8 @@ async fn people_p7_attack_316_a_moved_file_or_a_renamed_server_withdraws_no_key(
     // The server has another name there.
     let text = fs::read_to_string(&moved).unwrap();
     fs::write(&moved, text.replace("machines", "robots")).unwrap();
-    until_note(&world, "robots").await;
+    rewrite(&world, |yaml| format!("{}worse: 1\n", yaml.replace("machines:", "robots:")));
+    until_note(&world, "worse").await;
     for index in 0..2 {
         assert_eq!(world.send(&of(index)).await.status, 200, "the server of before is still in force");
     }
@@ -174,5 +175,9 @@ async fn people_p7_attack_316_a_moved_file_or_a_renamed_server_withdraws_no_key(
     assert_eq!(world.send(&of(1)).await.status, 200);
     let why = |line: &str| line.contains("are withdrawn although") && line.contains("moved.yaml no longer has");
     world.gateway.line(why).await;
+    // So does one that is moved to another server: its server of before is still there.
+    rewrite(&world, |yaml| yaml.replace("robots:", "machines:"));
+    fs::write(&moved, format!("keys:\n{}\n", made[1].1.replace("machines", "main"))).unwrap();
+    until_status(&world, &of(1), 401).await;
     world.close().await;
 }
