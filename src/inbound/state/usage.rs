@@ -40,6 +40,9 @@ use crate::{
 /// Above this number of callers, callers without places or bytes are removed.
 const SWEPT_ABOVE: usize = 4_096;
 
+/// So many uploads give way to one request, where other requests take the places first.
+const GIVEN_UP_MAX: u32 = 4;
+
 /// The places and bytes in use.
 pub struct Usage {
     callers: Mutex<Callers>,
@@ -175,12 +178,15 @@ impl Peers {
     fn enter(&self, peer: IpAddr, all: TotalLimits, counts: &Arc<HeldCounts>) -> Result<RequestPlace, Refusal> {
         let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
         let (own, most) = (self.holding(network(peer), counts), u64::from(all.unverified).div_ceil(PEER_SHARE));
-        let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
-        if taken.is_ok() {
-            return taken;
+        // Another request may take the place that an upload gives up.
+        for _ in 0..GIVEN_UP_MAX {
+            let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
+            let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
+            if taken.is_ok() || !self.uploads.make_room(peer, missing) {
+                return taken;
+            }
         }
-        let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
-        if self.uploads.make_room(peer, missing) { RequestPlace::take(own, most, 0, bounds) } else { taken }
+        RequestPlace::take(own, most, 0, bounds)
     }
 
     fn holding(&self, peer: IpAddr, counts: &Arc<HeldCounts>) -> Arc<Holding> {
