@@ -317,10 +317,13 @@ pub(crate) fn server_metadata(input: &[u8]) -> bool {
     // What early clients get has the same issuer and endpoints.
     if let Some(readable) = early_clients::readable(document) {
         let read = issuer_metadata::read(&readable, issuer).expect("metadata");
-        assert_eq!(
-            (read.token_endpoint, read.registration_endpoint),
-            (metadata.token_endpoint, metadata.registration_endpoint)
-        );
+        // A member that is there twice counts as absent here; readers of JSON take the last one.
+        for (before, after) in [
+            (metadata.token_endpoint, read.token_endpoint),
+            (metadata.registration_endpoint, read.registration_endpoint),
+        ] {
+            assert!(before.is_none() || before == after, "{before:?} became {after:?}");
+        }
         assert!(early_clients::readable(&readable).is_none());
     }
     places.is_ok()

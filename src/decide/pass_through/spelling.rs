@@ -98,10 +98,9 @@ fn check(path: &str) -> Result<(), &'static str> {
 
 fn check_segment(segment: &str) -> Result<(), &'static str> {
     // Windows drops dots and spaces at the end of a name, and some servers read `+` as a space.
-    if segment.contains('.')
-        && segment.chars().all(|character| matches!(character, '.' | '+') || character.is_whitespace())
-    {
-        return Err("a dot segment");
+    let is_dropped = |character: char| matches!(character, '.' | '+') || character.is_whitespace();
+    if !segment.is_empty() && segment.chars().all(is_dropped) {
+        return Err(if segment.contains('.') { "a dot segment" } else { "a segment of spaces" });
     }
     // nginx joins what follows `location /files/img` and a folder: `/files/img..` is above it.
     if segment.ends_with("..") {
@@ -137,6 +136,9 @@ mod tests {
             ("/files/..%20/mcp", "a dot segment"),
             ("/files/..+/mcp", "a dot segment"),
             ("/files/..%c2%a0/mcp", "a dot segment"),
+            ("/files/%20/mcp", "a segment of spaces"),
+            ("/files/+/mcp", "a segment of spaces"),
+            ("/files/a/%2b%c2%a0", "a segment of spaces"),
             ("/files/%e2%80%a4%e2%80%a4/mcp", "a dot segment"),
             ("/files/%e2%80%a5/mcp", "a dot segment"),
             ("/files/%ef%bc%8e%ef%bc%8e/mcp", "a dot segment"),
