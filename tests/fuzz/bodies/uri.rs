@@ -99,8 +99,9 @@ pub(crate) fn query(input: &[u8]) -> bool {
     let Ok(passed) = passes(QueryRule::Forward) else { return false };
     let Some(passed) = passed else { return query.is_empty() };
     assert_eq!(passed, query);
-    // A name of spaces alone is no name.
-    let mut found = names(query).into_iter().filter(|name| !name.trim_ascii().is_empty());
+    // A name of spaces alone, which may be written as `+`, is no name.
+    let is_name = |name: &Vec<u8>| !name.iter().all(|byte| *byte == b'+' || byte.is_ascii_whitespace());
+    let mut found = names(query).into_iter().filter(is_name);
     assert!(found.all(|name| name != b"access_token" && !pinned.contains(&name)), "{configured} {query:?}");
     // The path of an upstream begins with a slash.
     if let (true, Ok(whole)) = (configured.as_str().starts_with('/'), appended(&configured, &passed)) {
