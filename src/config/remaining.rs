@@ -48,8 +48,7 @@ pub struct Remaining {
 /// Compares the settings in force with `wanted`; `now` is the time for files that are away.
 #[must_use]
 pub fn remaining(in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAway, now: Duration) -> Remaining {
-    let nothing = (Vec::new(), Vec::new(), Vec::new());
-    let mut left = Remaining { settings: in_force.clone(), gone: nothing.0, narrowed: nothing.1, why: nothing.2 };
+    let mut left = Remaining { settings: in_force.clone(), gone: Vec::new(), narrowed: Vec::new(), why: Vec::new() };
     left.keys(in_force, wanted, away, now);
     for (index, embedded) in in_force.embedded.iter().enumerate() {
         let Login::Accounts(before) = &embedded.login else { continue };

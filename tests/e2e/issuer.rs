@@ -186,7 +186,7 @@ async fn e38_another_issuer_is_published_and_the_tokens_of_the_one_before_get_it
     world.close().await;
 }
 
-async fn until_noted(world: &World, text: &str) {
+pub(super) async fn until_noted(world: &World, text: &str) {
     let deadline = Instant::now() + Duration::from_secs(12);
     loop {
         let notes = world.admin("/readyz").await.json()["notes"].to_string();

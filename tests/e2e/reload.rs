@@ -12,12 +12,12 @@ use super::world::{Ask, Plan, Step, World, call, certificate, server};
 
 const FAILURES: &str = "portcullis_config_reload_failures_total";
 
-fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
+pub(super) fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
     let yaml = std::fs::read_to_string(world.config_path()).unwrap();
     std::fs::write(world.config_path(), change(yaml)).unwrap();
 }
 
-async fn until_status(world: &World, ask: &Ask, status: u16) {
+pub(super) async fn until_status(world: &World, ask: &Ask, status: u16) {
     let deadline = Instant::now() + Duration::from_secs(12);
     loop {
         let reply = world.send(ask).await;

@@ -130,8 +130,8 @@ impl Sites {
     }
 
     /// Whether `name`, the server name of a TLS handshake, is a name of the gateway (SPEC F-19). It
-    /// may be another one than the request names: a proxy that encrypts anew asks for the name that
-    /// it dials, and passes on the `Host` of its client.
+    /// may be another one than the request names: a proxy that uses TLS itself asks for the name
+    /// that it dials, and passes on the `Host` of its client.
     #[must_use]
     pub fn tls_name_is_ours(&self, name: &str) -> bool {
         self.is_own_host(name) || self.hosts.iter().any(|other| is_same_host(&other.host, name))

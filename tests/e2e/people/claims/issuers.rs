@@ -155,15 +155,21 @@ async fn people_a7_a_name_that_is_accepted_already_is_told_with_both_lines() {
     swapped.ok().expect("the configuration is good").close().await;
 }
 
-/// An `iss` that nearly fits is the first row of Auth0's own table.
-#[tokio::test]
-async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
+/// Two servers, each with an issuer of its own; the keys of both are the same.
+async fn two_issuers() -> World {
     let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/keys\"}}\n";
     let servers = OPEN.replace("    audiences", "    authorization_servers: [house]\n    audiences")
         + "  second: {path: /second, upstream: {url: \"@UPSTREAM@/mcp\"}, authorization_servers: [other], access: authenticated}\n";
     let world = Plan::standard().servers(&servers).issuers(issuers).start().await;
     world.until_ready().await;
     world.gateway.line(|line| line.contains("new keys") && line.contains("\"authorization_server\":\"other\"")).await;
+    world
+}
+
+/// An `iss` that nearly fits is the first row of Auth0's own table.
+#[tokio::test]
+async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
+    let world = two_issuers().await;
     let own = world.issuer.url();
     for (iss, level, advice) in [
         (format!("{own}/"), "WARN", format!("only by the slash at its end: write {own}/")),
@@ -192,12 +198,7 @@ async fn people_a3_an_iss_that_is_refused_is_named_in_three_places() {
 /// Anyone can write any `iss`: only a signature of the issuer makes the advice one to follow.
 #[tokio::test]
 async fn people_a3_a_forged_token_with_a_nearly_right_iss_brings_no_warning() {
-    let issuers = "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://other.example\", jwks: {url: \"@ISSUER@/keys\"}}\n";
-    let servers = OPEN.replace("    audiences", "    authorization_servers: [house]\n    audiences")
-        + "  second: {path: /second, upstream: {url: \"@UPSTREAM@/mcp\"}, authorization_servers: [other], access: authenticated}\n";
-    let world = Plan::standard().servers(&servers).issuers(issuers).start().await;
-    world.until_ready().await;
-    world.gateway.line(|line| line.contains("new keys") && line.contains("\"authorization_server\":\"other\"")).await;
+    let world = two_issuers().await;
     let own = world.issuer.url();
     let cases = [
         (format!("{own}/"), "only by the slash"),

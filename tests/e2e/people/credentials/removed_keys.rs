@@ -5,36 +5,11 @@ use std::fs;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::api_keys::{ask, new_key, plan};
-use crate::e2e::world::{Ask, Step, World, server};
-
-async fn until_status(world: &World, ask: &Ask, status: u16) {
-    let deadline = Instant::now() + Duration::from_secs(12);
-    loop {
-        let reply = world.send(ask).await;
-        if reply.status == status {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{status} never came: {reply:?}\n{}", world.gateway.tail());
-        sleep(Duration::from_millis(30)).await;
-    }
-}
-
-async fn until_note(world: &World, words: &str) {
-    let deadline = Instant::now() + Duration::from_secs(12);
-    loop {
-        let notes = world.admin("/readyz").await.json()["notes"].to_string();
-        if notes.contains(words) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "no note with {words:?}: {notes}\n{}", world.gateway.tail());
-        sleep(Duration::from_millis(30)).await;
-    }
-}
-
-fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
-    let yaml = fs::read_to_string(world.config_path()).unwrap();
-    fs::write(world.config_path(), change(yaml)).unwrap();
-}
+use crate::e2e::{
+    issuer::until_noted,
+    reload::{rewrite, until_status},
+    world::{Ask, Step, World, server},
+};
 
 #[tokio::test]
 async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reload_is_refused() {
@@ -92,7 +67,7 @@ async fn people_a11_p7_attack_316_a_removed_key_stops_working_although_the_reloa
     assert!(still.is_err(), "the stream ended although its key remained: {still:?}");
     // A file that is gone withdraws nothing, until its time has passed; an empty one does.
     fs::remove_file(&file).unwrap();
-    until_note(&world, "keys.yaml cannot be read").await;
+    until_noted(&world, "keys.yaml cannot be read").await;
     world.gateway.line(|line| line.contains("\"ERROR\"") && line.contains("put it back, or write an empty")).await;
     assert_eq!(world.send(&of(3)).await.status, 200);
     fs::write(&file, "").unwrap();
@@ -153,7 +128,7 @@ async fn people_p7_attack_316_a_moved_file_or_a_renamed_server_withdraws_no_key(
     // The file has moved, and something else has a mistake.
     fs::rename(&file, &moved).unwrap();
     rewrite(&world, |yaml| format!("{}nonsense: 1\n", yaml.replace("keys.yaml", "moved.yaml")));
-    until_note(&world, "nonsense").await;
+    until_noted(&world, "nonsense").await;
     for index in 0..2 {
         assert_eq!(
             world.send(&of(index)).await.status,
@@ -165,7 +140,7 @@ async fn people_p7_attack_316_a_moved_file_or_a_renamed_server_withdraws_no_key(
     let text = fs::read_to_string(&moved).unwrap();
     fs::write(&moved, text.replace("machines", "robots")).unwrap();
     rewrite(&world, |yaml| format!("{}worse: 1\n", yaml.replace("machines:", "robots:")));
-    until_note(&world, "worse").await;
+    until_noted(&world, "worse").await;
     for index in 0..2 {
         assert_eq!(world.send(&of(index)).await.status, 200, "the server of before is still in force");
     }

@@ -3,7 +3,10 @@
 use tokio::net::TcpStream;
 
 use super::{echo, plan};
-use crate::e2e::world::{Ask, Step, World, server};
+use crate::e2e::{
+    reload,
+    world::{Ask, Step, World, server},
+};
 
 #[tokio::test]
 async fn people_b4_an_answer_without_a_body_may_have_a_length() {
@@ -75,8 +78,7 @@ async fn people_b4_an_upstream_of_http_1_0_is_answered_in_the_gateways_own_versi
 }
 
 fn rewrite(world: &World, change: impl FnOnce(String) -> String) {
-    let yaml = std::fs::read_to_string(world.config_path()).unwrap();
-    std::fs::write(world.config_path(), change(yaml)).unwrap();
+    reload::rewrite(world, change);
     world.gateway.signal("HUP");
 }
 
