@@ -71,13 +71,36 @@ pub fn remaining(in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAw
     left
 }
 
+/// Names of servers.
+#[derive(Clone, Copy)]
+struct NamesOfServers<'a> {
+    in_force: &'a [&'a str],
+    /// Those of the refused configuration; empty if they are not known.
+    wanted: &'a [&'a str],
+}
+
+impl NamesOfServers<'_> {
+    /// Whether the entry of a key that names `entry` may call `server` by another name: the refused
+    /// configuration no longer has `server`, and the entry names one that is new there.
+    fn may_have_renamed(self, server: &ServerName, entry: &[ServerName]) -> bool {
+        let is_new = |name: &ServerName| self.has(name) && !self.in_force.contains(&name.as_str());
+        !self.wanted.is_empty() && !self.has(server) && entry.iter().any(is_new)
+    }
+
+    fn has(self, name: &ServerName) -> bool {
+        self.wanted.contains(&name.as_str())
+    }
+}
+
 impl Remaining {
     fn keys(&mut self, in_force: &Settings, wanted: &RefusedConfig, away: &mut FilesAway, now: Duration) {
         let before = &*in_force.api_keys;
+        let of_before: Vec<&str> = in_force.servers.iter().map(|server| server.name.as_str()).collect();
         let (kept, why) = match (wanted, &in_force.provenance.api_keys) {
             (RefusedConfig::Settings(wanted), _) => {
-                let servers: Vec<&str> = wanted.servers.iter().map(|server| server.name.as_str()).collect();
-                (common(before, &wanted.api_keys, &servers), REFUSED.to_owned())
+                let of_wanted: Vec<&str> = wanted.servers.iter().map(|server| server.name.as_str()).collect();
+                let servers = NamesOfServers { in_force: &of_before, wanted: &of_wanted };
+                (common(before, &wanted.api_keys, servers), REFUSED.to_owned())
             }
             (RefusedConfig::Files(_), None) => return,
             (RefusedConfig::Files(named), Some(file)) => {
@@ -87,8 +110,9 @@ impl Remaining {
                     Found::Away => return,
                     Found::Lost => (Vec::new(), lost(&file)),
                     Found::Text(text) => {
-                        let servers: Vec<&str> = named.servers.iter().map(AsRef::as_ref).collect();
-                        (keys_in(before, &text, &servers), not_in(&file))
+                        let of_wanted: Vec<&str> = named.servers.iter().map(AsRef::as_ref).collect();
+                        let servers = NamesOfServers { in_force: &of_before, wanted: &of_wanted };
+                        (keys_in(before, &text, servers), not_in(&file))
                     }
                 }
             }
@@ -152,7 +176,7 @@ fn kept_accounts(
 }
 
 /// Where the text is not YAML with a list of keys, those stay whose digest is in it.
-fn keys_in(in_force: &[ApiKeyEntry], text: &str, servers: &[&str]) -> Vec<ApiKeyEntry> {
+fn keys_in(in_force: &[ApiKeyEntry], text: &str, servers: NamesOfServers<'_>) -> Vec<ApiKeyEntry> {
     fn entry(fields: &mut Fields<'_>) -> Option<ApiKeyEntry> {
         api_keys::entry(fields, None).map(|(entry, _)| entry)
     }
@@ -180,9 +204,8 @@ fn accounts_in(in_force: &[Account], text: &str) -> Vec<Account> {
     }
 }
 
-/// The keys that are in both, each with the rights that both give it. `servers` are those of the
-/// refused configuration, as far as they are known.
-fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&str]) -> Vec<ApiKeyEntry> {
+/// The keys that are in both, each with the rights that both give it.
+fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: NamesOfServers<'_>) -> Vec<ApiKeyEntry> {
     let narrowed = |key: &ApiKeyEntry| {
         let mut same = wanted.iter().filter(|other| key.sha256 == other.sha256 && key.name == other.name).peekable();
         same.peek()?;
@@ -192,12 +215,11 @@ fn common(in_force: &[ApiKeyEntry], wanted: &[ApiKeyEntry], servers: &[&str]) ->
     in_force.iter().filter_map(narrowed).collect()
 }
 
-/// `key` with only the rights that `other` also gives it. It keeps a server that the refused
-/// configuration does not have: that one was renamed, or is still in force because nothing else of
-/// that configuration counts.
-fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry, servers: &[&str]) -> ApiKeyEntry {
-    let is_renamed = |server: &ServerName| !servers.is_empty() && !servers.contains(&server.as_str());
-    key.servers.retain(|server| other.servers.contains(server) || is_renamed(server));
+/// `key` with only the rights that `other` also gives it. It keeps a server that may have another
+/// name now: the one of before is still in force.
+fn narrow(mut key: ApiKeyEntry, other: &ApiKeyEntry, servers: NamesOfServers<'_>) -> ApiKeyEntry {
+    let named = &*other.servers;
+    key.servers.retain(|server| named.contains(server) || servers.may_have_renamed(server, named));
     key.scopes.retain(|scope| other.scopes.contains(scope));
     key.claims.retain(|name, value| other.claims.get(name) == Some(value));
     key.not_after = key.not_after.into_iter().chain(other.not_after).min();

@@ -102,6 +102,9 @@ fn check_segment(segment: &str) -> Result<(), &'static str> {
     if !segment.is_empty() && segment.chars().all(is_dropped) {
         return Err(if segment.contains('.') { "a dot segment" } else { "a segment of spaces" });
     }
+    if segment.ends_with(char::is_whitespace) {
+        return Err("a segment that ends with a space");
+    }
     // nginx joins what follows `location /files/img` and a folder: `/files/img..` is above it.
     if segment.ends_with("..") {
         return Err("a segment that ends with dots");
@@ -137,6 +140,9 @@ mod tests {
             ("/files/..+/mcp", "a dot segment"),
             ("/files/..%c2%a0/mcp", "a dot segment"),
             ("/files/%20/mcp", "a segment of spaces"),
+            ("/files/p%20/a", "a segment that ends with a space"),
+            ("/files/p%2520/a", "a segment that ends with a space"),
+            ("/files/p%e3%80%80", "a segment that ends with a space"),
             ("/files/+/mcp", "a segment of spaces"),
             ("/files/a/%2b%c2%a0", "a segment of spaces"),
             ("/files/%e2%80%a4%e2%80%a4/mcp", "a dot segment"),

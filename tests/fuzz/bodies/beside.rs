@@ -62,7 +62,8 @@ fn servers(path: &str) -> Vec<String> {
             match segment.trim_end_matches([' ', '+']) {
                 "" | "." => {}
                 ".." => drop(kept.pop()),
-                segment => kept.push(segment),
+                // Windows drops spaces; `c++` is an ordinary name.
+                _ => kept.push(segment.trim_end_matches(' ')),
             }
         }
         // A slash at the end does not leave a folder.

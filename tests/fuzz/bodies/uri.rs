@@ -99,8 +99,12 @@ pub(crate) fn query(input: &[u8]) -> bool {
     let Ok(passed) = passes(QueryRule::Forward) else { return false };
     let Some(passed) = passed else { return query.is_empty() };
     assert_eq!(passed, query);
-    // A name of spaces alone, which may be written as `+`, is no name.
-    let is_name = |name: &Vec<u8>| !name.iter().all(|byte| *byte == b'+' || byte.is_ascii_whitespace());
+    // Blanks and question marks around a name, and what follows a NUL, do not count: nothing else is no name.
+    let is_blank = |one: char| one.is_whitespace() || one.is_control() || matches!(one, '+' | '?');
+    let is_name = |name: &Vec<u8>| {
+        let name = String::from_utf8_lossy(name);
+        !name.split('\0').next().unwrap_or_default().chars().all(is_blank)
+    };
     let mut found = names(query).into_iter().filter(is_name);
     assert!(found.all(|name| name != b"access_token" && !pinned.contains(&name)), "{configured} {query:?}");
     // The path of an upstream begins with a slash.

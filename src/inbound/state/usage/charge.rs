@@ -111,11 +111,11 @@ impl Charge {
     }
 
     /// Charges only the caller, not the total. The caller's first body always fits: otherwise a
-    /// body larger than the bound could never be sent.
+    /// body larger than the bound could never be sent. A decoder must fit.
     fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
-        let mine = self.own;
-        let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
+        let mine = (!self.is_apart).then_some(self.own);
+        let fits = |most: u64| move |held: u64| Some(held) == mine || held.saturating_add(more) <= most;
         let (part, most) = self.part();
         part.take(more, fits(most)).ok_or_else(|| own.clone())?;
         if self.holding.everywhere.body_bytes.take(more, fits(self.share())).is_none() {

@@ -152,6 +152,8 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
 fn people_c3_attack_346_decoders_of_streams_take_the_share_of_their_caller_and_leave_its_bodies() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let place = usage.enter(&s, limits(64, 200 * KIB), &alice, ALL).unwrap();
+    let alone = place.charge_stream().arrived(800 * 1024);
+    assert_eq!(alone.err(), Some(Refusal::TooManyBodyBytes), "a decoder has the bound from the first byte");
     let mut decoders: Vec<_> = (0..2).map(|_| place.charge_stream()).collect();
     decoders.iter_mut().for_each(|decoder| decoder.arrived(256 * 1024).unwrap());
     assert!(place.charge(100 * KIB).is_ok(), "a body has its own bound");
