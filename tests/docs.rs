@@ -2,6 +2,7 @@
 //!
 //! A block that is only a part says so in a comment on the line before its fence, `<!-- part: top -->` for top-level keys,
 //! `<!-- part: server -->` for keys of one server or `<!-- part: login -->` for keys of `embedded`, and is completed here. Files and variables that it names are made up.
+//! A `yml` block is a Kubernetes manifest: what it has as `gateway.yaml: |` is checked.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +25,9 @@ const TOP: &str = "public_url: https://mcp.example.com\nlisten:\n  - address: 12
                    authorization_servers:\n  corporate: {issuer: \"https://login.example.com\"}\n";
 const SERVER: &str = "servers:\n  example:\n    path: /mcp\n    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    access: authenticated\n";
 
+/// A file of accounts, as a block names it.
+const ACCOUNTS: &str = "accounts:\n  - {name: ada, password: \"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdescudvoc7LkZnQF2NNsUmkZrBLLpb6QXV1P8UYJ/U\"}\n";
+
 /// One YAML block of a document.
 struct Block {
     place: String,
@@ -39,12 +43,19 @@ fn blocks(name: &str, document: &str) -> Vec<Block> {
     let lines: Vec<&str> = document.lines().collect();
     let mut at = 0;
     while at < lines.len() {
-        if lines[at].trim() != "```yaml" {
+        let fence = lines[at].trim();
+        if !matches!(fence, "```yaml" | "```yml") {
             at += 1;
             continue;
         }
         let length = lines[at + 1..].iter().position(|line| line.trim() == "```").expect("a closing fence");
         let body = lines[at + 1..at + 1 + length].join("\n") + "\n";
+        if fence == "```yml" {
+            let text = body.split_once("  gateway.yaml: |\n").map(|(_, value)| held(value));
+            blocks.extend(text.map(|text| Block { place: format!("{name}:{}", at + 1), text }));
+            at += length + 2;
+            continue;
+        }
         let before = if at > 0 { lines[at - 1].trim() } else { "" };
         let text = match before.strip_prefix("<!-- part: ").and_then(|rest| rest.strip_suffix(" -->")) {
             None => body,
@@ -68,13 +79,21 @@ fn blocks(name: &str, document: &str) -> Vec<Block> {
     blocks
 }
 
-/// Makes the certificates, keys and authorities that a block names.
+/// A block scalar of four spaces, as a ConfigMap holds it.
+fn held(value: &str) -> String {
+    let lines = value.lines().map_while(|line| line.strip_prefix("    ").or_else(|| line.is_empty().then_some(line)));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Makes the certificates, keys, authorities, accounts and API keys that a block names.
 fn make_files(text: &str, folder: &Path) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     for word in text.split(|c: char| c.is_whitespace() || "{},\"'".contains(c)) {
         let contents = match Path::new(word).extension().and_then(|extension| extension.to_str()) {
             Some("crt" | "pem") => cert.pem(),
             Some("key") => signing_key.serialize_pem(),
+            Some("yaml") if word == "accounts.yaml" => ACCOUNTS.to_owned(),
+            Some("yaml") if word == "keys.yaml" => "keys: []\n".to_owned(),
             _ => continue,
         };
         let path = folder.join(word);

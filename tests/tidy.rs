@@ -263,7 +263,7 @@ fn no_file_names_a_place_of_one_machine() {
 fn the_map_names_every_layer() {
     let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     let map: String = map.lines().filter(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
-    let readme = fs::read_to_string(root().join("README.md")).unwrap_or_default();
+    let contributing = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     let mut wrong = Vec::new();
     for entry in fs::read_dir(root().join("src")).unwrap() {
         let path = entry.unwrap().path();
@@ -274,7 +274,7 @@ fn the_map_names_every_layer() {
         if !LAYERS.contains(&name.as_str()) {
             wrong.push(format!("src/{name}.rs is no layer that this test knows"));
         }
-        for (place, text) in [("src/lib.rs", &map), ("README.md", &readme)] {
+        for (place, text) in [("src/lib.rs", &map), ("CONTRIBUTING.md", &contributing)] {
             if !text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name) {
                 wrong.push(format!("{place} does not name {name}"));
             }

@@ -1,4 +1,4 @@
-"""The MCP server of the part `clients`: tools of the README's example and of the demo. Usage: server.py PORT"""
+"""The MCP server of the part `clients`: tools of the example of docs/policy.md and of the demo. Usage: server.py PORT"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""mcp-remote steps up on the README's example and the demo's configuration, and Python mcp 1.9.4 signs in at an external issuer."""
+"""mcp-remote steps up on the example of docs/policy.md and the demo's configuration, and Python mcp 1.9.4 signs in at an external issuer."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from real_remote import Remote, walk  # noqa: E402
 
 ACCOUNT, PASSWORD = "demo", "correct horse battery staple"
 SCOPES = ["mcp:connect", "mcp:tools:weather", "notes:read", "notes:write", "read:add", "math", "files:read"]
-README_ISSUER = "issuer: https://login.example.com/realms/main\n    profile: keycloak"
+POLICY_ISSUER = "issuer: https://login.example.com/realms/main\n    profile: keycloak"
 # What a page writes that has one scope for everything and one for a tool: the shape that mcp-remote took for its own guess.
 SMALLEST = '''servers:
   weather:
@@ -54,10 +54,10 @@ def configurations(issuer):
     """(name, gateway.yaml, path, a call with the base scope, a call that needs one more)"""
     forecast = ("get_forecast", {"city": "Oslo"}, "Oslo: sunny", "mcp:tools:weather")
     notes, write = ("list_notes", {}, "Shopping", None), ("write_note", {"title": "Bread", "text": "rye"}, "wrote Bread", "notes:write")
-    readme = Guide("../README.md", {README_ISSUER: f"issuer: {issuer}"}).block("yaml", "tools: [\"get_*\", forecast]")
+    policy = Guide("policy.md", {POLICY_ISSUER: f"issuer: {issuer}"}).block("yaml", "tools: [\"get_*\", forecast]")
     demo = re.search(r'const CONFIG: &str = r#"(.*?)"#;', (ROOT / "examples/demo/main.rs").read_text(), re.DOTALL)[1]
-    head = readme[:readme.index("\nservers:\n") + 1]
-    return [("readme", readme, "/weather/mcp", None, forecast), ("smallest", head + SMALLEST, "/mcp", notes, forecast),
+    head = policy[:policy.index("\nservers:\n") + 1]
+    return [("policy", policy, "/weather/mcp", None, forecast), ("smallest", head + SMALLEST, "/mcp", notes, forecast),
             ("demo", demo, "/mcp", notes, write), ("demo-external", head + demo[demo.index("\nservers:\n") + 1:], "/mcp", notes, write)]
 
 

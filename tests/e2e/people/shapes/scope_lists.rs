@@ -1,4 +1,4 @@
-//! The scopes of a 403 are never the published list as text, in the README's and the demo's shape (A12).
+//! The scopes of a 403 are never the published list as text, in the shape of docs/policy.md and of the demo (A12).
 
 use crate::e2e::world::{Ask, Plan, World, call};
 
@@ -24,7 +24,7 @@ fn sorted(list: &str) -> Vec<&str> {
 #[tokio::test]
 async fn people_a12_the_scopes_of_a_403_are_never_the_published_list_as_text() {
     for (rules, base, tool, granted) in [
-        // The README's example, and the demo's.
+        // The example of docs/policy.md, and the demo's.
         ("- {tools: [\"get_*\", forecast], scopes: [\"mcp:tools:weather\"]}", "mcp:connect", "forecast", "mcp:connect"),
         (
             "- {tools: [read_notes]}\n      - {tools: [write_note], scopes: [\"notes:write\"]}",
