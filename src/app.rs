@@ -36,6 +36,7 @@ use crate::{
 };
 
 pub mod admin;
+pub mod asking;
 mod beside;
 pub mod build;
 pub mod checked;

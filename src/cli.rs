@@ -3,7 +3,7 @@
 //! | exit code | means |
 //! |---|---|
 //! | 0 | done; a clean stop; allowed |
-//! | 1 | the system, or a service that the gateway depends on, failed |
+//! | 1 | the system, or a service that the gateway depends on, failed; `doctor` has findings |
 //! | 2 | the configuration or the command line is wrong |
 //! | 3 | refused (`explain`) |
 
@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     cli::{
-        arguments::{ConfigFile, Explain, KeyCommand},
+        arguments::{ConfigFile, Doctor, Explain, KeyCommand},
         terminal::{BAD_CONFIG, complain, print},
     },
     config::schema,
@@ -22,6 +22,7 @@ use crate::{
 mod arguments;
 mod check;
 mod check_seals;
+mod doctor;
 mod explain;
 mod hash_password;
 mod key;
@@ -37,7 +38,8 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 bad configuration or arguments, 3 refused (explain).";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 fault or findings (doctor), 2 bad configuration or arguments, 3 refused (explain).";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -50,6 +52,10 @@ enum Command {
     Check(ConfigFile),
     /// Print a configuration as understood; or, with --server, how a request would be decided.
     Explain(Explain),
+    /// Find out why clients cannot connect to an MCP server, and print the causes and their fixes.
+    ///
+    /// Asks what each client asks before a sign-in. Silent, with exit code 0, if nothing is wrong.
+    Doctor(Doctor),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
     /// Hash a password for an accounts file: typed without echo, or one line of standard input.
@@ -79,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(of) => run::run(&of.path),
         Command::Check(of) => check::check(&of.path),
         Command::Explain(of) => explain::explain(&of),
+        Command::Doctor(of) => doctor::doctor(&of),
         Command::Schema => {
             print(&format!("{:#}", schema::json_schema()));
             0
@@ -132,7 +139,9 @@ mod tests {
             ("portcullis key new --name ci --servers a --scopes b --not-after 2027-01-31", true),
             ("portcullis key new", false),
             ("portcullis key", false),
-            ("portcullis doctor --config a.yaml", false),
+            ("portcullis doctor --config a.yaml", true),
+            ("portcullis doctor https://a.example/mcp --token-file t --json", true),
+            ("portcullis doctor https://a.example/mcp --config a.yaml", false),
             ("portcullis token", false),
             ("portcullis nonsense", false),
             ("portcullis", false),

@@ -1,6 +1,7 @@
 //! Connections from the gateway to issuers and upstreams; the keys of issuers.
 
 pub mod address;
+pub mod ask;
 pub mod basic;
 pub mod certificate_dates;
 pub mod client_certificate;

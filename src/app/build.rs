@@ -1,17 +1,13 @@
 //! Builds a snapshot from settings; a reload keeps unchanged keys, metadata and connections.
 
-use std::{
-    env::split_paths,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    app::{beside, descriptors, forward_proxy::forward_proxies, route_words::in_words},
+    app::{asking, beside, descriptors, forward_proxy::forward_proxies, route_words::in_words},
     authorization_server::{
         embedded::{Embedded, State},
         settings::EmbeddedSettings,
@@ -20,7 +16,7 @@ use crate::{
         clock::Clock,
         names::{Issuer, PublicUrl},
     },
-    config::{LegacySse, ServerSettings, Settings, environment::process_environment},
+    config::{LegacySse, ServerSettings, Settings},
     decide::{
         fields::origin::Sites,
         mcp::denial::DenyAs,
@@ -41,7 +37,7 @@ use crate::{
         credential::Credential,
         dial::Dialler,
         fault::Fault,
-        fetch::{Fetch, Roots, client_tls, native_roots, private_tls, public_tls, tls_roots},
+        fetch::{Fetch, Roots, client_tls, private_tls, public_tls},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
         resolve::Resolver,
         upstream::{Spare, Upstream, UpstreamSettings},
@@ -110,10 +106,7 @@ impl Builder {
     /// # Errors
     /// What is wrong with them.
     pub fn new(observe: Arc<Observe>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let file = process_environment("SSL_CERT_FILE");
-        let directories: Vec<PathBuf> =
-            process_environment("SSL_CERT_DIR").map(|list| split_paths(&list).collect()).unwrap_or_default();
-        let roots = tls_roots(&native_roots(file.as_deref().map(Path::new), &directories)?)?;
+        let roots = asking::trust_roots()?;
         let resolver = Resolver::system();
         let dialler = Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) };
         let fetch = Fetch::new(dialler).through(forward_proxies()?);

@@ -40,6 +40,35 @@ pub(super) struct Explain {
     pub scopes: Option<String>,
 }
 
+/// Arguments of `doctor`: the URL of any MCP server, or a configuration.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The URL of an MCP server, as users enter it; or a configuration file.
+    #[arg(value_name = "URL", group = "examined")]
+    pub target: Option<String>,
+    /// The configuration file, whose gateway is examined at its `public_url`. Default: gateway.yaml.
+    #[arg(long, short, value_name = "FILE", group = "examined")]
+    pub config: Option<PathBuf>,
+    /// A file with an access token. It is read here, and sent to the server's URL alone.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where to connect, such as 127.0.0.1:8443, if the URL leads elsewhere from this host.
+    #[arg(long, value_name = "ADDRESS")]
+    pub reach_at: Option<String>,
+    /// A file with the certificates of a private CA, trusted in place of the public ones.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// A finding that is known and meant: its id. It may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub ignore: Vec<String>,
+    /// Say on standard error what was examined.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
 /// The commands of `key`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -121,6 +122,31 @@ impl Dialler {
         self.secure(tcp, &peer.host).await
     }
 
+    /// Dials `at`. If it speaks TLS, its certificate is for `name`.
+    ///
+    /// # Errors
+    /// [`DialFault`].
+    pub async fn dial_as(
+        &self,
+        at: &Peer,
+        name: &str,
+        rule: AddressRule,
+        limit: Duration,
+    ) -> Result<Stream, DialFault> {
+        let deadline = Instant::now() + limit;
+        let stream = self.dial(&Peer { tls: false, ..at.clone() }, rule, limit).await?;
+        match stream {
+            Stream::Plain(tcp) if at.tls => match timeout_at(deadline, self.secure(tcp, name)).await {
+                Ok(secured) => secured,
+                Err(_) => Err(DialFault {
+                    kind: DialFaultKind::TlsTimeout,
+                    cause: io::Error::new(io::ErrorKind::TimedOut, format!("not done within {limit:?}")),
+                }),
+            },
+            stream => Ok(stream),
+        }
+    }
+
     /// TLS over an open connection to `host`.
     async fn secure(&self, tcp: TcpStream, host: &str) -> Result<Stream, DialFault> {
         let name = ServerName::try_from(host.to_owned()).map_err(|cause| DialFault {
@@ -133,6 +159,16 @@ impl Dialler {
 }
 
 impl Stream {
+    /// The address of the other end.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<IpAddr> {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        tcp.peer_addr().ok().map(|address| address.ip())
+    }
+
     /// Whether TLS agreed on HTTP/2.
     #[must_use]
     pub fn speaks_h2(&self) -> bool {

@@ -31,7 +31,7 @@ use crate::{
 };
 
 mod answer;
-mod pinned;
+pub(in crate::outbound) mod pinned;
 mod published;
 pub mod roots;
 #[cfg(test)]
@@ -320,7 +320,8 @@ impl Fetch {
 }
 
 /// The host of an http:// or https:// URL.
-pub(in crate::outbound) fn peer_of(url: &Uri) -> Option<Peer> {
+#[must_use]
+pub fn peer_of(url: &Uri) -> Option<Peer> {
     let tls = match url.scheme_str()? {
         "https" => true,
         "http" => false,

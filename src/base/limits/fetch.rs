@@ -57,3 +57,7 @@ pub const INTROSPECTIONS_PER_PEER_MAX: usize = 8;
 pub const INTROSPECTIONS_WAITING_MAX: usize = 2_048;
 /// How many of these requests may come from one peer address.
 pub const INTROSPECTIONS_WAITING_PER_PEER_MAX: usize = 512;
+/// The body of an answer that a command reads.
+pub const ASK_BYTES_MAX: usize = 1024 * KIB;
+/// One exchange of a command, from the name look-up to the last byte.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(10);

@@ -27,7 +27,7 @@ use crate::outbound::{
 /// in an extension. The certificates that `openssl req -x509` makes are often different, but the
 /// operator has named exactly this certificate, and only the server has its key.
 #[derive(Debug)]
-pub(super) struct PinnedVerifier {
+pub(in crate::outbound) struct PinnedVerifier {
     pinned: Vec<CertificateDer<'static>>,
     issued: Arc<WebPkiServerVerifier>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -35,7 +35,7 @@ pub(super) struct PinnedVerifier {
 
 impl PinnedVerifier {
     /// Trusts `ca`, and what it issues.
-    pub(super) fn new(ca: &[CertificateDer<'static>]) -> Result<Arc<Self>, Fault> {
+    pub(in crate::outbound) fn new(ca: &[CertificateDer<'static>]) -> Result<Arc<Self>, Fault> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let mut roots = RootCertStore::empty();

@@ -1,0 +1,161 @@
+//! `portcullis doctor`: finds out why clients cannot connect to an MCP server, this gateway or any.
+//!
+//! Silent, with exit code 0, if nothing is wrong. Findings go to standard output, exit code 1.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use http::Uri;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio::runtime;
+
+use crate::{
+    app::asking,
+    cli::{
+        arguments::Doctor,
+        doctor::{
+            finding::Finding,
+            outside::{Outside, PresentedToken},
+            own::OwnFile,
+        },
+        terminal::{BAD_CONFIG, FAULT, complain, load, print},
+    },
+    config::file::Loaded,
+    outbound::{ask::Asker, dial::Peer, fetch::peer_of, reach::ReachAt},
+};
+
+mod catalogue;
+pub(in crate::cli) mod finding;
+mod output;
+mod outside;
+pub(in crate::cli) mod own;
+
+const DEFAULT_FILE: &str = "gateway.yaml";
+
+/// What is examined.
+enum Examined {
+    Url(String),
+    File(PathBuf, Box<Loaded>),
+}
+
+type Failed = (u8, String);
+
+/// Examines what the arguments name.
+pub(super) fn doctor(arguments: &Doctor) -> u8 {
+    let examined = match examined(arguments) {
+        Ok(examined) => examined,
+        Err(code) => return code,
+    };
+    match diagnose(arguments, &examined) {
+        Ok(findings) => report(arguments, &findings),
+        Err((code, why)) => {
+            complain(&why);
+            code
+        }
+    }
+}
+
+fn report(arguments: &Doctor, findings: &[Finding]) -> u8 {
+    if arguments.json {
+        print(&format!("{:#}", output::as_json(findings)));
+    } else if !findings.is_empty() {
+        print(output::text(findings).trim_end());
+    }
+    if arguments.verbose {
+        complain(&match findings.len() {
+            0 => "nothing is wrong".to_owned(),
+            1 => "1 finding".to_owned(),
+            more => format!("{more} findings"),
+        });
+    }
+    u8::from(!findings.is_empty())
+}
+
+fn examined(arguments: &Doctor) -> Result<Examined, u8> {
+    let file = match (&arguments.target, &arguments.config) {
+        (Some(url), _) if url.starts_with("https://") || url.starts_with("http://") => {
+            return Ok(Examined::Url(url.clone()));
+        }
+        (Some(other), _) if !Path::new(other).exists() => {
+            complain(&format!(
+                "{other:?} is neither a URL nor a file: expected the URL of an MCP server, such as https://mcp.example.com/mcp, or a configuration file"
+            ));
+            return Err(BAD_CONFIG);
+        }
+        (Some(file), _) => Path::new(file),
+        (None, Some(file)) => file,
+        (None, None) if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
+        (None, None) => {
+            complain(
+                "what is to be examined? Expected the URL of an MCP server, such as https://mcp.example.com/mcp, or --config FILE; \
+                 there is no gateway.yaml here",
+            );
+            return Err(BAD_CONFIG);
+        }
+    };
+    Ok(Examined::File(file.to_owned(), Box::new(load(file)?)))
+}
+
+fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Failed> {
+    let asker = asker(arguments)?;
+    let token = arguments.token_file.as_deref().map(PresentedToken::read).transpose();
+    let token = token.map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
+    let mut findings = runtime.block_on(async {
+        match examined {
+            Examined::Url(url) => {
+                let asker = match &arguments.reach_at {
+                    None => asker,
+                    Some(at) => asker.reaching(detour(url, at).map_err(|why| (BAD_CONFIG, why))?),
+                };
+                Ok(Outside { url, asker: &asker, token: token.as_ref() }.check().await)
+            }
+            Examined::File(path, loaded) => {
+                let findings = own::check(&OwnFile { path, loaded, asker: &asker }).await;
+                Ok::<_, Failed>(findings)
+            }
+        }
+    })?;
+    runtime.shutdown_background();
+    findings.retain(|finding| !arguments.ignore.iter().any(|id| id == finding.id));
+    Ok(findings)
+}
+
+fn asker(arguments: &Doctor) -> Result<Asker, Failed> {
+    let ca = match &arguments.ca {
+        None => None,
+        Some(file) => {
+            let bad = |cause: String| (BAD_CONFIG, format!("--ca: {}: {cause}", file.display()));
+            let bytes = fs::read(file).map_err(|cause| bad(cause.to_string()))?;
+            let all: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes)
+                .collect::<Result<_, _>>()
+                .map_err(|cause| bad(cause.to_string()))?;
+            if all.is_empty() {
+                return Err(bad("there is no certificate in it; expected PEM".to_owned()));
+            }
+            Some(all)
+        }
+    };
+    asking::asker(ca.as_deref()).map_err(|fault| (FAULT, fault.to_string()))
+}
+
+/// Where the origin of `url` is reached: `at` is a host and a port, perhaps after a scheme.
+fn detour(url: &str, at: &str) -> Result<ReachAt, String> {
+    let bad = || format!("--reach-at: found {at:?}; expected host:port, or http://host:port if TLS ends before it");
+    let public =
+        url.parse::<Uri>().ok().and_then(|url| peer_of(&url)).ok_or_else(|| format!("{url:?} is not a URL"))?;
+    let whole = if at.contains("://") {
+        at.to_owned()
+    } else {
+        format!("{}://{at}", if public.tls { "https" } else { "http" })
+    };
+    let uri: Uri = whole.parse().map_err(|_| bad())?;
+    let peer: Peer = peer_of(&uri).filter(|peer| !peer.host.is_empty()).ok_or_else(bad)?;
+    if uri.path() != "/" {
+        return Err(bad());
+    }
+    Ok(ReachAt { public, peer })
+}
