@@ -1,6 +1,6 @@
 //! Binds, serves, reloads and stops the gateway; of all layers, only `cli` is above.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use arc_swap::ArcSwap;
 use http::Version;
@@ -22,7 +22,7 @@ use crate::{
         watched::WatchedCertificate,
     },
     base::{clock::Clock, limits::operating::ENTRIES_WITHOUT_FILE_MAX, secret::Secret},
-    config::{Settings, remaining::away::FilesAway},
+    config::{Settings, remaining::away::FilesAway, source::ConfigSource},
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
         accept::{listener::ClientListener, phase::Phase, room::Room, tls::Certificates},
@@ -55,7 +55,7 @@ mod watched;
 
 /// A gateway whose listeners are bound but do not serve yet.
 pub struct App {
-    config: PathBuf,
+    config: ConfigSource,
     settings: Settings,
     builder: Builder,
     parts: BuiltParts,
@@ -84,7 +84,7 @@ impl App {
     /// # Errors
     /// [`StartFault`].
     pub fn bind(
-        config: PathBuf,
+        config: ConfigSource,
         settings: Settings,
         observe: &Arc<Observe>,
         clock: &Arc<dyn Clock>,

@@ -16,7 +16,7 @@ use crate::{
         arguments::{ConfigFile, Doctor, Explain, KeyCommand},
         terminal::{BAD_CONFIG, complain, print},
     },
-    config::schema,
+    config::{schema, source::ConfigSource},
 };
 
 mod arguments;
@@ -24,6 +24,7 @@ mod check;
 mod check_seals;
 mod doctor;
 mod explain;
+mod given;
 mod hash_password;
 mod key;
 mod run;
@@ -82,8 +83,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(match command {
-        Command::Run(of) => run::run(&of.path),
-        Command::Check(of) => check::check(&of.path),
+        Command::Run(of) => with(&of, run::run),
+        Command::Check(of) => with(&of, check::check),
         Command::Explain(of) => explain::explain(&of),
         Command::Doctor(of) => doctor::doctor(&of),
         Command::Schema => {
@@ -93,6 +94,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::HashPassword => hash_password::hash_password(),
         Command::Key(KeyCommand::New(of)) => key::new(&of),
     })
+}
+
+/// Runs a command with the configuration that its arguments name.
+fn with(of: &ConfigFile, command: impl FnOnce(&ConfigSource) -> u8) -> u8 {
+    match of.source() {
+        Ok(config) => command(&config),
+        Err(code) => code,
+    }
 }
 
 #[cfg(test)]
@@ -114,14 +123,24 @@ mod tests {
     fn what_may_be_typed_and_what_may_not() {
         for (line, verdict) in [
             ("portcullis run --config a.yaml", true),
-            ("portcullis run", false),
-            ("portcullis run a.yaml", false),
+            ("portcullis run", true),
+            ("portcullis run a.yaml", true),
+            ("portcullis run -", true),
+            ("portcullis run -c a.yaml", true),
+            ("portcullis run a.yaml --config a.yaml", false),
+            ("portcullis run a.yaml b.yaml", false),
             ("portcullis run --config a.yaml --config b.yaml", false),
             ("portcullis run --conf a.yaml", false),
             ("portcullis check --config a.yaml", true),
+            ("portcullis check", true),
+            ("portcullis check -", true),
+            ("portcullis check -c -", true),
             ("portcullis schema", true),
             ("portcullis schema --config a.yaml", false),
             ("portcullis explain --config a.yaml", true),
+            ("portcullis explain", true),
+            ("portcullis explain a.yaml --server s --tool t --scopes a", true),
+            ("portcullis explain --server s --tool t --scopes a", true),
             ("portcullis explain --config a.yaml --server s --tool t --scopes a", true),
             ("portcullis explain --config a.yaml --server s --tool t --token-file f", true),
             ("portcullis explain --config a.yaml --server s --resource u --scopes a", true),

@@ -31,6 +31,7 @@ mod rules;
 pub mod schema;
 pub mod secret;
 pub mod server;
+pub mod source;
 mod totals;
 mod tree;
 mod units;

@@ -27,6 +27,7 @@ mod e2e {
     mod discovery;
     mod era;
     mod explain;
+    mod first;
     mod identity;
     mod issuer;
     mod json;

@@ -1,18 +1,11 @@
 //! Decides when the files are read again, and which settings need a restart.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use crate::{
     authorization_server::settings::StoreSettings,
     base::file_stamp::FileStamp,
-    config::{
-        Settings,
-        file::{self, Loaded},
-        problem::Problems,
-    },
+    config::{Settings, file::Loaded, problem::Problems, source::ConfigSource},
 };
 
 /// The stamp of every file that the settings were read from; `None` if it cannot be read.
@@ -37,10 +30,10 @@ pub struct ReadAgain {
 /// Reads the configuration again; `known` are the files of the one in force. If it names another
 /// file, it is read a second time, so that each stamp is older than what was read.
 #[must_use]
-pub fn read(config: &Path, known: &[PathBuf]) -> ReadAgain {
+pub fn read(config: &ConfigSource, known: &[PathBuf]) -> ReadAgain {
     let read = |files: Vec<PathBuf>| {
         let stamps = stamps(&files);
-        ReadAgain { loaded: file::load(config), files, stamps }
+        ReadAgain { loaded: config.load(), files, stamps }
     };
     let mut first = read(known.to_vec());
     let named = match &first.loaded {

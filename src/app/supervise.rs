@@ -1,6 +1,6 @@
 //! Background work while requests are served: keys, certificates, reloads.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -24,6 +24,7 @@ use crate::{
         Settings,
         problem::EntryFiles,
         remaining::{self, RefusedConfig, Remaining, away::FilesAway},
+        source::ConfigSource,
     },
     inbound::state::{gateway::Gateway, server::Snapshot},
     outbound::keys::IssuerKeys,
@@ -31,7 +32,7 @@ use crate::{
 
 /// Owns all background tasks.
 pub(super) struct Supervisor {
-    pub(super) config: PathBuf,
+    pub(super) config: ConfigSource,
     pub(super) settings: Settings,
     pub(super) builder: Builder,
     pub(super) parts: BuiltParts,

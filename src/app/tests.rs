@@ -12,7 +12,6 @@ use tokio::{
 use super::*;
 use crate::{
     app::clock::SystemClock,
-    config::file,
     observe::{audit::Audit, metrics::Metrics},
 };
 
@@ -33,8 +32,8 @@ const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig",
     "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
 
 fn bind(folder: &Path) -> Result<App, StartFault> {
-    let config = folder.join("gateway.yaml");
-    let settings = file::load(&config).unwrap_or_else(|problems| panic!("{problems}")).settings;
+    let config = ConfigSource::File(folder.join("gateway.yaml"));
+    let settings = config.load().unwrap_or_else(|problems| panic!("{problems}")).settings;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();
     let audit = Audit::start(true, Box::new(io::sink()), metrics.audit_dropped()).unwrap();

@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// `--config`.
+/// The configuration file of a command. `cli/given` finds it.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// The configuration file.
-    #[arg(long = "config", value_name = "FILE")]
-    pub path: PathBuf,
+    /// The configuration file; `-` is standard input.
+    ///
+    /// Without one, the variable PORTCULLIS_CONFIG names it; without that, it is gateway.yaml in
+    /// the current folder.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub file: Option<PathBuf>,
+    /// The same file, as an option.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Arguments of `explain`: a configuration alone, or one request to one of its servers.

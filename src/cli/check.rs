@@ -1,6 +1,6 @@
 //! `portcullis check`: prints every problem of a configuration, or what it configures.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     app::{checked, clock::SystemClock},
@@ -11,16 +11,16 @@ use crate::{
         terminal::{BAD_CONFIG, complain, load, print},
         unobserved::unobserved,
     },
-    config::{ServerSettings, Settings},
+    config::{ServerSettings, Settings, source::ConfigSource},
     decide::{
         json::pointer,
         policy::{covered::never_decide, rule::Access},
     },
 };
 
-/// Checks the file at `path`.
-pub(super) fn check(path: &Path) -> u8 {
-    let loaded = match load(path) {
+/// Checks `config`.
+pub(super) fn check(config: &ConfigSource) -> u8 {
+    let loaded = match load(config) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -31,33 +31,34 @@ pub(super) fn check(path: &Path) -> u8 {
     match buildable(&loaded.settings) {
         Ok(warnings) => {
             for warning in warnings {
-                complain(&format!("warning: {}: {warning}", path.display()));
+                complain(&format!("warning: {}", config.placed(&warning)));
             }
         }
         Err(problems) => {
             for problem in problems {
-                complain(&format!("{}: {problem}", path.display()));
+                complain(&config.placed(&problem));
             }
             return BAD_CONFIG;
         }
     }
     for key in ended(&loaded.settings) {
-        complain(&format!("warning: {}: keys: the API key {key:?} has ended: its `not_after` is past", path.display()));
+        let ended = config.placed(&format!("keys: the API key {key:?} has ended: its `not_after` is past"));
+        complain(&format!("warning: {ended}"));
     }
     for line in public(&loaded.settings) {
-        print(&format!("{}: {line}", path.display()));
+        print(&config.placed(&line));
     }
     if let Some(warning) = unshared(&loaded.settings) {
-        complain(&format!("warning: {}: {warning}", path.display()));
+        complain(&format!("warning: {}", config.placed(&warning)));
     }
     for line in trusted(&loaded.settings) {
-        print(&format!("{}: {line}", path.display()));
+        print(&config.placed(&line));
     }
-    print(&format!("{}: ok, {}", path.display(), summary(&loaded.settings)));
+    print(&format!("{config}: ok, {}", summary(&loaded.settings)));
     for line in check_seals::lines(&loaded.settings) {
         match line {
             SealLine::Told(line) => print(&line),
-            SealLine::Warned(line) => complain(&format!("warning: {}: {line}", path.display())),
+            SealLine::Warned(line) => complain(&format!("warning: {}", config.placed(&line))),
         }
     }
     0

@@ -22,7 +22,7 @@ use crate::{
         },
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
     },
-    config::file::Loaded,
+    config::{file::Loaded, source::ConfigSource},
     outbound::{ask::Asker, dial::Peer, fetch::peer_of, reach::ReachAt},
 };
 
@@ -95,7 +95,7 @@ fn examined(arguments: &Doctor) -> Result<Examined, u8> {
             return Err(BAD_CONFIG);
         }
     };
-    Ok(Examined::File(file.to_owned(), Box::new(load(file)?)))
+    Ok(Examined::File(file.to_owned(), Box::new(load(&ConfigSource::file(file))?)))
 }
 
 fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Failed> {

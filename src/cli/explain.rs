@@ -47,7 +47,7 @@ use crate::{
 };
 
 pub(super) fn explain(arguments: &Explain) -> u8 {
-    let loaded = match load(&arguments.config.path) {
+    let loaded = match arguments.config.source().and_then(|config| load(&config)) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };

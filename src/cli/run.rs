@@ -1,6 +1,6 @@
 //! `portcullis run`: serves until a signal stops it.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{runtime, task::JoinSet};
 
@@ -8,7 +8,7 @@ use crate::{
     app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
     base::clock::Clock,
     cli::terminal::{BAD_CONFIG, FAULT, complain, load, print},
-    config::{Settings, file::Loaded, problem::Problem},
+    config::{Settings, file::Loaded, problem::Problem, source::ConfigSource},
     observe::{Observe, audit::Audit, log, metrics::Metrics},
 };
 
@@ -17,18 +17,18 @@ const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 /// On exit, how long to wait for a slow reader of the log or the audit lines.
 const WRITER_GRACE: Duration = Duration::from_secs(2);
 
-/// Serves with the configuration at `path`.
-pub(super) fn run(path: &Path) -> u8 {
-    let loaded = match load(path) {
+/// Serves with `config`.
+pub(super) fn run(config: &ConfigSource) -> u8 {
+    let loaded = match load(config) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    match serve(path, loaded) {
+    match serve(config, loaded) {
         Ok(Ended::Finished | Ended::Cut) => 0,
         Ok(Ended::Forced) => FAULT,
         Err(StartFault::Config(problems)) => {
             for problem in problems {
-                complain(&format!("{}: {problem}", path.display()));
+                complain(&config.placed(&problem));
             }
             BAD_CONFIG
         }
@@ -39,14 +39,14 @@ pub(super) fn run(path: &Path) -> u8 {
     }
 }
 
-fn serve(path: &Path, Loaded { settings, warnings }: Loaded) -> Result<Ended, StartFault> {
+fn serve(config: &ConfigSource, Loaded { settings, warnings }: Loaded) -> Result<Ended, StartFault> {
     let log = log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
-    let ended = serve_logged(path, settings, &warnings);
+    let ended = serve_logged(config, settings, &warnings);
     log.close(WRITER_GRACE);
     ended
 }
 
-fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result<Ended, StartFault> {
+fn serve_logged(config: &ConfigSource, settings: Settings, warnings: &[Problem]) -> Result<Ended, StartFault> {
     let system = |what: &'static str| move |cause: io::Error| StartFault::System(format!("{what}: {cause}"));
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -62,7 +62,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
 
     let ended = runtime.block_on(async {
         let signals = Signals::install().map_err(system("signals"))?;
-        let app = App::bind(path.to_owned(), settings, &observe, &clock)?;
+        let app = App::bind(config.clone(), settings, &observe, &clock)?;
         app.examine_stores().await?;
         let addresses = app.addresses().map_err(system("listeners"))?;
         let mut relay = JoinSet::new();

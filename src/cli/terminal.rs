@@ -1,11 +1,8 @@
 //! The output and the exit codes of commands.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
-use crate::config::file;
+use crate::config::{file, source::ConfigSource};
 
 /// The system, or a service that the gateway depends on, failed.
 pub(super) const FAULT: u8 = 1;
@@ -15,8 +12,8 @@ pub(super) const BAD_CONFIG: u8 = 2;
 pub(super) const REFUSED: u8 = 3;
 
 /// Reads a configuration. Prints its problems to standard error.
-pub(super) fn load(path: &Path) -> Result<file::Loaded, u8> {
-    file::load(path).map_err(|problems| {
+pub(super) fn load(config: &ConfigSource) -> Result<file::Loaded, u8> {
+    config.load().map_err(|problems| {
         complain(&problems.to_string());
         BAD_CONFIG
     })

@@ -12,7 +12,7 @@ use crate::{
         issuer::{self, WrittenAuthorizationServer},
         keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
         listen::{self, WrittenListener},
-        place::{Place, Written},
+        place::{Place, Position, Written},
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::Reading,
@@ -43,24 +43,34 @@ pub struct Loaded {
 /// Every problem that it has.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
-    let refuse = |line, column, found: String, expected: &str| {
-        let (file, key) = (name.clone(), String::new());
-        Problems::new(vec![Problem { file, line, column, key, found, expected: expected.to_owned(), suggestion: None }])
-    };
+    let start = Position { line: 1, column: 1 };
     let unreadable = |cause: io::Error| match secret::too_large(&cause) {
-        Some(expected) => refuse(1, 1, "a larger file".to_owned(), &expected),
-        None => refuse(1, 1, format!("a file that cannot be read ({cause})"), "a configuration file"),
+        Some(expected) => refuse(&name, start, "a larger file".to_owned(), &expected),
+        None => refuse(&name, start, format!("a file that cannot be read ({cause})"), "a configuration file"),
     };
     let whole = std::path::absolute(path).map_err(unreadable)?;
     let bytes = secret::bounded(&whole, CONFIG_BYTES_MAX).map_err(unreadable)?;
-    let text = std::str::from_utf8(&bytes).map_err(|fault| {
-        let good = bytes.get(..fault.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok()).unwrap_or_default();
-        let column = good.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-        refuse(good.matches('\n').count() + 1, column, "bytes that are not UTF-8".to_owned(), "UTF-8 text")
-    })?;
-    let mut loaded = read(text, &name, whole.parent().unwrap_or(Path::new("/")))?;
+    let mut loaded = read(decoded(&bytes, &name)?, &name, whole.parent().unwrap_or(Path::new("/")))?;
     loaded.settings.files.insert(0, whole);
     Ok(loaded)
+}
+
+/// The text in `bytes`.
+///
+/// # Errors
+/// It is not UTF-8: where.
+pub fn decoded<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Problems> {
+    std::str::from_utf8(bytes).map_err(|fault| {
+        let good = bytes.get(..fault.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok()).unwrap_or_default();
+        let column = good.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        let at = Position { line: good.matches('\n').count() + 1, column };
+        refuse(name, at, "bytes that are not UTF-8".to_owned(), "UTF-8 text")
+    })
+}
+
+fn refuse(name: &str, Position { line, column }: Position, found: String, expected: &str) -> Problems {
+    let (file, key, expected) = (name.to_owned(), String::new(), expected.to_owned());
+    Problems::new(vec![Problem { file, line, column, key, found, expected, suggestion: None }])
 }
 
 /// Reads `text`, calling it `name`; relative paths are relative to `base`.
@@ -85,15 +95,10 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
     match settings {
         Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings }),
         // Unreachable while every reader that gives up records a problem.
-        None => Err(Problems::new(vec![Problem {
-            file: name.to_owned(),
-            line: 1,
-            column: 1,
-            key: String::new(),
-            found: "a file that is not understood".to_owned(),
-            expected: "every section to be readable".to_owned(),
-            suggestion: None,
-        }])),
+        None => {
+            let start = Position { line: 1, column: 1 };
+            Err(refuse(name, start, "a file that is not understood".to_owned(), "every section to be readable"))
+        }
     }
 }
 

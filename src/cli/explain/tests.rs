@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::cli::arguments::ConfigFile;
+use crate::{cli::arguments::ConfigFile, config::source::ConfigSource};
 
 const CONFIG: &str = r#"
 public_url: https://gw.example
@@ -27,7 +27,7 @@ servers:
 fn arguments(folder: &Path, option: &str, value: &str, scopes: Option<&str>) -> Explain {
     let given = |name: &str| (name == option).then(|| value.to_owned());
     Explain {
-        config: ConfigFile { path: folder.join("gateway.yaml") },
+        config: ConfigFile { file: Some(folder.join("gateway.yaml")), config: None },
         server: Some("weather".to_owned()),
         tool: given("tool"),
         resource: given("resource"),
@@ -43,7 +43,8 @@ fn folder() -> (tempfile::TempDir, Settings) {
     let path: PathBuf = folder.path().join("gateway.yaml");
     fs::write(&path, CONFIG).unwrap();
     fs::write(folder.path().join("keys.json"), "{\"keys\":[]}").unwrap();
-    let settings = load(&path).unwrap_or_else(|_| panic!("the configuration of these tests is good")).settings;
+    let settings =
+        load(&ConfigSource::File(path)).unwrap_or_else(|_| panic!("the configuration of these tests is good")).settings;
     (folder, settings)
 }
 

@@ -1,0 +1,3 @@
+//! The first hour of a new user, item by item of what they meet.
+
+mod file;
