@@ -25,6 +25,7 @@ mod tidy {
     mod ids;
     mod links;
     mod map;
+    mod security;
     mod types;
 }
 
