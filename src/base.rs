@@ -12,3 +12,4 @@ pub mod peer;
 pub mod percent;
 pub mod secret;
 pub mod text;
+pub mod version;

@@ -9,11 +9,13 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
+    base::version::VERSION,
     cli::{
         arguments::{ConfigFile, Doctor, Explain, KeyCommand},
+        shell::{Completions, ManPages},
         terminal::{BAD_CONFIG, complain, print},
     },
     config::{schema, source::ConfigSource},
@@ -22,18 +24,20 @@ use crate::{
 mod arguments;
 mod check;
 mod check_seals;
+mod demo;
 mod doctor;
 mod explain;
 mod given;
 mod hash_password;
 mod key;
 mod run;
+mod shell;
 mod terminal;
 mod unobserved;
 
 /// OAuth 2.1 in front of any MCP server.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, about, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "portcullis", version = VERSION, about, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -49,6 +53,12 @@ enum Command {
     /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the
     /// file, reads the configuration again.
     Run(ConfigFile),
+    /// Try it: a small MCP server, the gateway in front of it, and one account, on this machine.
+    Demo {
+        /// The port of 127.0.0.1 to serve on.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
     /// Check a configuration and print every problem at once, as file:line:column.
     Check(ConfigFile),
     /// Print a configuration as understood; or, with --server, how a request would be decided.
@@ -64,6 +74,10 @@ enum Command {
     /// Make API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Print the completions of a shell.
+    Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder.
+    Man(ManPages),
 }
 
 /// Runs the command in `arguments`, the first of which is the program's name.
@@ -84,6 +98,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     ExitCode::from(match command {
         Command::Run(of) => with(&of, run::run),
+        Command::Demo { port } => demo::demo(port),
         Command::Check(of) => with(&of, check::check),
         Command::Explain(of) => explain::explain(&of),
         Command::Doctor(of) => doctor::doctor(&of),
@@ -93,6 +108,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::HashPassword => hash_password::hash_password(),
         Command::Key(KeyCommand::New(of)) => key::new(&of),
+        Command::Completions(of) => shell::completions(Arguments::command(), &of),
+        Command::Man(of) => shell::man(Arguments::command(), &of),
     })
 }
 
@@ -162,6 +179,11 @@ mod tests {
             ("portcullis doctor https://a.example/mcp --token-file t --json", true),
             ("portcullis doctor https://a.example/mcp --config a.yaml", false),
             ("portcullis token", false),
+            ("portcullis demo", true),
+            ("portcullis demo --port 8081", true),
+            ("portcullis completions zsh", true),
+            ("portcullis completions", false),
+            ("portcullis man --out pages", true),
             ("portcullis nonsense", false),
             ("portcullis", false),
         ] {

@@ -6,7 +6,7 @@ use tokio::{runtime, task::JoinSet};
 
 use crate::{
     app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
-    base::clock::Clock,
+    base::{clock::Clock, version::VERSION},
     cli::terminal::{BAD_CONFIG, FAULT, complain, load, print},
     config::{Settings, file::Loaded, problem::Problem, source::ConfigSource},
     observe::{Observe, audit::Audit, log, metrics::Metrics},
@@ -81,5 +81,5 @@ fn announce(addresses: &[String]) {
         print(line);
     }
     print("ready");
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(version = VERSION, "serving");
 }

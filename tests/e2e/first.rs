@@ -1,3 +1,4 @@
 //! The first hour of a new user, item by item of what they meet.
 
 mod file;
+mod release;

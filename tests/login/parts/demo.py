@@ -17,15 +17,15 @@ def play(judge, world):
     if not shutil.which("curl"):
         judge(False, "curl is there", "Debian: apt-get install curl")
         return
-    print("building: cargo build --locked --example demo", flush=True)
-    if subprocess.run(["cargo", "build", "--locked", "--quiet", "--example", "demo"], cwd=real_parts.ROOT).returncode:
+    print("building: cargo build --locked --bin portcullis", flush=True)
+    if subprocess.run(["cargo", "build", "--locked", "--quiet", "--bin", "portcullis"], cwd=real_parts.ROOT).returncode:
         judge(False, "the demo builds")
         return
     folder, port = RUN / "demo", free_ports("DEMO")["DEMO"]
     folder.mkdir()
     with Ended(judge, clean=False) as started:
         # A group of its own: Ctrl-C reaches all that a terminal shows, here the demo and its gateway.
-        demo = Process(PARTS, "demo", [PARTS.built() / "examples/demo", "--port", port], start_new_session=True)
+        demo = Process(PARTS, "demo", [PARTS.built() / "portcullis", "demo", "--port", port], start_new_session=True)
         started.append(demo)
         ready = until(lambda: "Every decision" in demo.output() or demo.child.poll() is not None, 30)
         if not judge(ready and demo.child.poll() is None, "the demo starts and says how to connect", "" if ready else demo.tail()):

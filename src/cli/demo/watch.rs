@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use crate::cli::terminal::print;
+
 /// One audit line of the gateway.
-pub(crate) fn decision(line: &str) {
+pub(super) fn decision(line: &str) {
     let Ok(line) = serde_json::from_str::<Value>(line) else {
         // The addresses that were bound.
         return;
@@ -42,9 +44,9 @@ pub(crate) fn decision(line: &str) {
 }
 
 /// One line of the gateway's log.
-pub(crate) fn event(line: &str) {
+pub(super) fn event(line: &str) {
     let Ok(line) = serde_json::from_str::<Value>(line) else {
-        println!("{line}");
+        print(&line.to_string());
         return;
     };
     let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -57,12 +59,13 @@ pub(crate) fn event(line: &str) {
         let is_said = message.is_empty() || message == format!("{event}: {outcome}");
         let outcome = if is_said { outcome.to_owned() } else { format!("{outcome}: {message}") };
         show(time, "", &format!("{event} {}", who.join(" ")), &outcome);
-    } else if matches!(text("level"), "WARN" | "ERROR") {
+    } else if matches!(text("level"), "WARN" | "ERROR") && text("target") != "portcullis::app::descriptors" {
+        // The limit on open files matters where thousands connect.
         show(time, "log", text("target"), message);
     }
 }
 
 fn show(time: &str, status: &str, what: &str, why: &str) {
     let clock = time.get(11..19).unwrap_or(time);
-    println!("{clock}  {status:>4}  {what:<44}  {why}");
+    print(&format!("{clock}  {status:>4}  {what:<44}  {why}"));
 }

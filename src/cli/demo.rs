@@ -1,0 +1,170 @@
+//! `portcullis demo`: an MCP server without OAuth, the gateway in front of it, and one account.
+//!
+//! It prints how to connect, and then each decision of the gateway and its embedded authorization
+//! server. It needs no network and leaves no files.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, DirBuilder},
+    io,
+    net::TcpListener,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    runtime, select,
+    signal::{self, unix::SignalKind},
+    task::JoinSet,
+};
+
+use crate::{
+    authorization_server::person::accounts,
+    cli::terminal::{FAULT, complain, print},
+};
+
+mod notes;
+mod server;
+mod watch;
+mod words;
+
+/// What this run is made with.
+struct Demo {
+    port: u16,
+    password: String,
+    secret: String,
+}
+
+/// Runs the demo on a port of 127.0.0.1 until Ctrl-C.
+pub(super) fn demo(port: u16) -> u8 {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            complain(&format!("the runtime: {cause}"));
+            return FAULT;
+        }
+    };
+    match runtime.block_on(serve(port)) {
+        Ok(()) => 0,
+        Err(fault) => {
+            complain(&fault);
+            FAULT
+        }
+    }
+}
+
+async fn serve(port: u16) -> Result<(), String> {
+    if let Err(cause) = TcpListener::bind(("127.0.0.1", port)) {
+        return Err(format!("127.0.0.1:{port}: {cause}. Free that port, or choose another with `--port`."));
+    }
+    let mut server = JoinSet::new();
+    let upstream = server::start(&mut server).await.map_err(in_words("the MCP server of the demo"))?;
+    let demo = Demo { port, password: random::<9>()?, secret: random::<24>()? };
+    let folder = Folder::new()?;
+    let config = demo.write(&folder.0, upstream).map_err(in_words(&folder.0.display().to_string()))?;
+    // The gateway is a separate process, started as an operator would start it.
+    let mut gateway = Command::new(this_program())
+        .args(["run", "--config"])
+        .arg(&config)
+        .env("DEMO_CLIENT_SECRET", &demo.secret)
+        .env("DEMO_SESSION_KEY", random::<32>()?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(in_words("starting the gateway"))?;
+    print("Starting the gateway …");
+    // SIGTERM reaches this process only: the gateway is killed and the folder is removed.
+    let mut terminate = signal::unix::signal(SignalKind::terminate()).map_err(in_words("signals"))?;
+    let ended = select! {
+        ended = demo.follow(&mut gateway, &config) => ended,
+        _ = terminate.recv() => return Ok(()),
+    };
+    // Ctrl-C also reaches the gateway, which lets open streams finish before it exits.
+    let status = gateway.wait().await.map_err(in_words("the gateway"))?;
+    if status.success() {
+        ended.map_err(in_words("reading the gateway's output"))
+    } else {
+        Err(format!("the gateway ended with {status}"))
+    }
+}
+
+fn in_words(what: &str) -> impl Fn(io::Error) -> String {
+    let what = what.to_owned();
+    move |cause| format!("{what}: {cause}")
+}
+
+/// The program of this process; the name that it was called by where /proc is not mounted.
+fn this_program() -> OsString {
+    let called = || env::args_os().next().unwrap_or_else(|| "portcullis".into());
+    env::current_exe().map_or_else(|_| called(), PathBuf::into_os_string)
+}
+
+/// A folder for this run that only this user can read; removed with its files when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, String> {
+        let path = env::temp_dir().join(format!("portcullis-demo-{}", random::<9>()?));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|cause| format!("{}: {cause}; TMPDIR can name another folder", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Demo {
+    /// Writes the configuration and the account, as an operator would.
+    fn write(&self, folder: &Path, upstream: u16) -> io::Result<PathBuf> {
+        let hash = accounts::hash_password(self.password.as_bytes()).map_err(io::Error::other)?;
+        let accounts = format!("accounts:\n  - {{name: demo, password: \"{hash}\", groups: [writers]}}\n");
+        fs::write(folder.join("accounts.yaml"), accounts)?;
+        let config = folder.join("gateway.yaml");
+        fs::write(&config, self.config(upstream))?;
+        Ok(config)
+    }
+
+    /// Shows the output of the gateway until it exits.
+    async fn follow(&self, gateway: &mut Child, config: &Path) -> io::Result<()> {
+        let (Some(decisions), Some(log)) = (gateway.stdout.take(), gateway.stderr.take()) else { return Ok(()) };
+        let (mut decisions, mut log) = (BufReader::new(decisions).lines(), BufReader::new(log).lines());
+        let (mut is_stopping, mut log_ended) = (false, false);
+        loop {
+            select! {
+                line = decisions.next_line() => match line? {
+                    Some(line) if line == "ready" => print(&self.hello(config)),
+                    Some(line) => watch::decision(&line),
+                    None => return Ok(()),
+                },
+                line = log.next_line(), if !log_ended => match line? {
+                    Some(line) => watch::event(&line),
+                    None => log_ended = true,
+                },
+                _ = signal::ctrl_c(), if !is_stopping => {
+                    is_stopping = true;
+                    print("\nStopping …");
+                }
+            }
+        }
+    }
+}
+
+/// Random characters that need no escape in a URL.
+fn random<const N: usize>() -> Result<String, String> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random bytes")?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
