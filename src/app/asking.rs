@@ -29,7 +29,7 @@ pub fn trust_roots() -> Result<Roots, Fault> {
     tls_roots(&native_roots(file.as_deref().map(Path::new), &directories)?)
 }
 
-/// An asker that trusts `ca`, or else [`trust_roots`].
+/// An asker that trusts [`trust_roots`], and perhaps `ca`.
 ///
 /// # Errors
 /// The roots or the forward proxies cannot be used.

@@ -1,4 +1,4 @@
-//! Reads dates and times as configuration files write them: `2027-01-31`, `2027-01-31T12:00:00Z`.
+//! Reads and writes dates and times: `2027-01-31`, `2027-01-31T12:00:00Z`, and those of HTTP.
 
 use std::time::Duration;
 
@@ -51,9 +51,81 @@ fn days_of_year(year: u64) -> u64 {
     if is_leap { 366 } else { 365 }
 }
 
+/// A time since 1970 in UTC, to the second: `2027-01-31T12:00:00Z`.
+#[must_use]
+pub fn written(wall: Duration) -> String {
+    let Civil { year, month, day } = Civil::of_day(wall.as_secs() / DAY_SECS);
+    let secs = wall.as_secs() % DAY_SECS;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", secs / 3600, secs / 60 % 60, secs % 60)
+}
+
+/// The time since 1970 that a field of HTTP names (RFC 9110 §5.6.7), in the form that senders must
+/// use: `Sun, 31 Jan 2027 12:00:00 GMT`.
+#[must_use]
+pub fn of_http(text: &str) -> Option<Duration> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    (words.next()? == "GMT").then(|| end_of(&format!("{year}-{month:02}-{day}T{time}Z")))?
+}
+
+/// A day of the Gregorian calendar.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Civil {
+    /// From 1970 on.
+    pub year: u64,
+    /// From 1 to 12.
+    pub month: u64,
+    /// From 1 to 31.
+    pub day: u64,
+}
+
+impl Civil {
+    /// The day `days` after 1970-01-01. It is counted in years that begin in March, so that a leap
+    /// day is the last day of its year.
+    #[must_use]
+    pub fn of_day(days: u64) -> Self {
+        const DAYS_IN_400_YEARS: u64 = 146_097;
+        const FROM_0000_03_01_TO_1970: u64 = 719_468;
+        let days = days + FROM_0000_03_01_TO_1970;
+        let (era, day) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        Self { year: era * 400 + year + u64::from(month <= 2), month, day }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc3339_days_are_the_calendars() {
+        for (days, year, month, day) in [
+            (0, 1970, 1, 1),
+            (58, 1970, 2, 28),
+            (59, 1970, 3, 1),
+            (10_956, 1999, 12, 31),
+            (11_016, 2000, 2, 29),
+            (11_017, 2000, 3, 1),
+            (19_782, 2024, 2, 29),
+            (20_453, 2025, 12, 31),
+            (47_540, 2100, 2, 28),
+            (47_541, 2100, 3, 1),
+        ] {
+            assert_eq!(Civil::of_day(days), Civil { year, month, day }, "{days}");
+        }
+        let at = Duration::from_secs(1_700_000_000);
+        assert_eq!(written(at), "2023-11-14T22:13:20Z");
+        assert_eq!(of_http("Tue, 14 Nov 2023 22:13:20 GMT"), Some(at));
+        for bad in ["", "Tue, 14 Nov 2023 22:13:20", "Tue, 14 Foo 2023 22:13:20 GMT", "2023-11-14T22:13:20Z"] {
+            assert_eq!(of_http(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_date_ends_with_its_day_and_a_time_is_itself() {

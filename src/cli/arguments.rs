@@ -64,7 +64,10 @@ pub(super) struct Doctor {
     /// Where to connect, such as 127.0.0.1:8443, if the URL leads elsewhere from this host.
     #[arg(long, value_name = "ADDRESS")]
     pub reach_at: Option<String>,
-    /// A file with the certificates of a private CA, trusted in place of the public ones.
+    /// The origin of a web page that must be able to connect, such as http://localhost:6274.
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Option<String>,
+    /// A file with the certificates of a private CA, trusted besides the public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// A finding that is known and meant: its id. It may be given several times.

@@ -7,17 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::runtime;
 
 use crate::{
-    app::asking,
+    app::{asking, clock::SystemClock},
     cli::{
         arguments::Doctor,
         doctor::{
             finding::Finding,
-            outside::{Outside, PresentedToken},
+            outside::{Outside, token::TokenFile},
             own::OwnFile,
         },
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
@@ -100,8 +100,12 @@ fn examined(arguments: &Doctor) -> Result<Examined, u8> {
 
 fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Failed> {
     let asker = asker(arguments)?;
-    let token = arguments.token_file.as_deref().map(PresentedToken::read).transpose();
+    let token = arguments.token_file.as_deref().map(TokenFile::read).transpose();
     let token = token.map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
+    let origin = arguments.origin.as_deref().map(HeaderValue::try_from).transpose();
+    let origin =
+        origin.map_err(|_| (BAD_CONFIG, "--origin: expected an origin such as http://localhost:6274".to_owned()))?;
+    let clock = SystemClock::start();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
     let mut findings = runtime.block_on(async {
@@ -111,7 +115,16 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
                     None => asker,
                     Some(at) => asker.reaching(detour(url, at).map_err(|why| (BAD_CONFIG, why))?),
                 };
-                Ok(Outside { url, asker: &asker, token: token.as_ref() }.check().await)
+                let of_issuer = |_: &str| asker.clone();
+                let outside = Outside {
+                    url,
+                    asker: &asker,
+                    issuer_asker: &of_issuer,
+                    token: token.as_ref(),
+                    origin: origin.as_ref(),
+                    clock: &clock,
+                };
+                Ok(outside.check().await)
             }
             Examined::File(path, loaded) => {
                 let findings = own::check(&OwnFile { path, loaded, asker: &asker }).await;

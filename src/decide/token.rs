@@ -21,3 +21,4 @@ pub mod subject;
 pub(crate) mod testing;
 mod times;
 pub mod token_type;
+pub mod told_claims;

@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
     header::{HOST, LOCATION, PROXY_AUTHORIZATION},
 };
 use rustls::{client::danger::ServerCertVerifier, pki_types::CertificateDer};
@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod converse;
+pub mod mcp;
 mod peer_certificate;
 mod trouble;
 
@@ -69,8 +70,6 @@ pub struct WebQuestion<'a> {
 pub struct WebAnswer {
     /// The status.
     pub status: StatusCode,
-    /// HTTP/1.0, HTTP/1.1 or HTTP/2.
-    pub version: Version,
     /// The fields.
     pub fields: HeaderMap,
     /// The first bytes of the body, at most [`ASK_BYTES_MAX`].
@@ -124,12 +123,12 @@ impl Asker {
         Ok(Self { verifier: peer_certificate::by_roots(roots)?, resolver: Resolver::system(), proxies, detour: None })
     }
 
-    /// The same, trusting only `ca` and what it issues.
+    /// The same, also trusting `ca` and what it issues.
     ///
     /// # Errors
     /// A certificate cannot be a trust anchor.
     pub fn trusting(&self, ca: &[CertificateDer<'static>]) -> Result<Self, Fault> {
-        Ok(Self { verifier: peer_certificate::by_ca(ca)?, ..self.clone() })
+        Ok(Self { verifier: peer_certificate::by_either(Arc::clone(&self.verifier), ca)?, ..self.clone() })
     }
 
     /// The same, reaching one origin at another address. TLS and `Host` name the origin.
@@ -226,7 +225,6 @@ impl Asker {
 /// The part of an answer that has come.
 struct AnswerPart {
     status: StatusCode,
-    version: Version,
     fields: HeaderMap,
     body: BytesMut,
     is_whole: bool,
@@ -243,8 +241,8 @@ impl AnswerPart {
     }
 
     fn answer(self, certificate: Option<PeerCertificate>, begin: Instant) -> WebAnswer {
-        let Self { status, version, fields, body, is_whole, head_at, address } = self;
+        let Self { status, fields, body, is_whole, head_at, address } = self;
         let head_after = head_at.saturating_duration_since(begin);
-        WebAnswer { status, version, fields, body: body.freeze(), is_whole, head_after, certificate, address }
+        WebAnswer { status, fields, body: body.freeze(), is_whole, head_after, certificate, address }
     }
 }

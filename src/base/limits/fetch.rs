@@ -61,3 +61,5 @@ pub const INTROSPECTIONS_WAITING_PER_PEER_MAX: usize = 512;
 pub const ASK_BYTES_MAX: usize = 1024 * KIB;
 /// One exchange of a command, from the name look-up to the last byte.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of one list that a command reads.
+pub const LIST_PAGES_MAX: usize = 50;

@@ -1,18 +1,34 @@
 //! Examines an MCP server from outside: asks what each client asks, in the same order.
 
-use std::{fs, io, io::Read as _, path::Path};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE},
+    HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE, DATE, USER_AGENT},
 };
 
-use super::finding::Finding;
 use crate::{
-    base::limits::tokens::TOKEN_BYTES_MAX,
+    base::{clock::Clock, date, media},
+    cli::doctor::finding::Finding,
     outbound::ask::{AskFault, Asker, WebAnswer, WebQuestion},
 };
+
+mod browser;
+mod challenge;
+mod documents;
+mod first;
+mod issuer;
+mod metadata;
+pub(super) mod reach;
+mod session;
+mod spelling;
+pub(super) mod token;
+
+use first::First;
+use issuer::IssuerOf;
+use metadata::Resource;
+use token::TokenFile;
 
 /// An MCP server to examine.
 pub(super) struct Outside<'a> {
@@ -20,53 +36,164 @@ pub(super) struct Outside<'a> {
     pub url: &'a str,
     /// Asks it.
     pub asker: &'a Asker,
+    /// Asks an issuer, which may have a private CA of its own.
+    pub issuer_asker: &'a (dyn Fn(&str) -> Asker + Sync),
     /// A token to send to the URL.
-    pub token: Option<&'a PresentedToken>,
+    pub token: Option<&'a TokenFile>,
+    /// The origin of a page that must be able to connect.
+    pub origin: Option<&'a HeaderValue>,
+    /// This host's clock.
+    pub clock: &'a dyn Clock,
 }
 
-/// A token of `--token-file`. It cannot be printed.
-pub(super) struct PresentedToken(String);
-
-impl PresentedToken {
-    /// Reads a file with one token.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let mut text = String::new();
-        fs::File::open(path)?.take(TOKEN_BYTES_MAX as u64 + 64).read_to_string(&mut text)?;
-        Ok(Self(text))
-    }
-}
-
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
-/// As the SDKs write it.
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
+/// As SDKs write it.
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("portcullis-doctor/", env!("CARGO_PKG_VERSION")));
+pub(super) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("portcullis-doctor/", env!("CARGO_PKG_VERSION")));
+/// One answer may take this long.
+const WITHIN: Duration = Duration::from_secs(10);
+/// Clients wait longer; users do not.
+const SLOW: Duration = Duration::from_secs(3);
+/// Clocks may differ by this much: tokens are judged with less.
+const SKEW: Duration = Duration::from_secs(30);
+/// A certificate should be renewed before it has less time than this.
+const ENDS_SOON_SECS: u64 = 7 * 24 * 3600;
+/// Clients take the first issuer; more than these are not examined.
+const ISSUERS_MAX: usize = 4;
 
-impl Outside<'_> {
+impl<'a> Outside<'a> {
     /// What is wrong.
     pub(super) async fn check(&self) -> Vec<Finding> {
-        let _ = self.token.map(|token| token.0.len());
-        let mut findings = Vec::new();
-        match self.initialize().await {
-            Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
-                if !answer.fields.contains_key(WWW_AUTHENTICATE) {
-                    findings.push(
-                        Finding::new("challenge-missing", format!("POST {}", self.url))
-                            .found("401 without WWW-Authenticate")
-                            .expected("WWW-Authenticate: Bearer resource_metadata=\"…\""),
-                    );
-                }
+        let before = self.clock.now().wall;
+        let first = match self.ask(self.first_question()).await {
+            Ok(first) => first,
+            Err(fault) => return vec![reach::finding(&fault, self.url)],
+        };
+        let mut findings = self.beside(&first, before);
+        match Box::pin(first::judge(self, &first)).await {
+            First::Stopped(finding) => findings.insert(0, finding),
+            First::Open(finding) => {
+                findings.insert(0, finding);
+                findings.extend(self.any_origin().await);
+                findings.extend(Box::pin(session::check(self, None)).await);
             }
-            Ok(_) | Err(_) => {}
+            First::Challenged => findings.extend(Box::pin(self.challenged(&first)).await),
         }
         findings
     }
 
-    async fn initialize(&self) -> Result<WebAnswer, AskFault> {
+    async fn challenged(&self, first: &WebAnswer) -> Vec<Finding> {
+        let challenge = challenge::judge(first, "POST", self.url);
+        let is_public = documents::is_public(first, self.url);
+        let (resource, mut findings) =
+            metadata::find(self, challenge.metadata.as_deref(), challenge.findings, is_public).await;
+        findings.extend(spelling::check(self).await);
+        let (of_browser, pages_may) = browser::check(self, resource.as_ref()).await;
+        findings.extend(of_browser);
+        if let Some(resource) = &resource {
+            let origin = pages_may.then(|| self.origin.cloned().unwrap_or(browser::INSPECTOR));
+            for issuer in resource.issuers.iter().take(ISSUERS_MAX) {
+                let asker = (self.issuer_asker)(issuer);
+                let of = IssuerOf { issuer, named_at: &resource.at, asker: &asker, is_public, origin: origin.as_ref() };
+                findings.extend(of.check().await);
+            }
+        }
+        findings.extend(Box::pin(self.with_token(resource.as_ref())).await);
+        findings
+    }
+
+    /// What only a token shows.
+    async fn with_token(&self, resource: Option<&Resource>) -> Vec<Finding> {
+        let Some(token) = self.token else { return Vec::new() };
+        let mut findings = token.judge(self.url, resource, self.clock.now().wall);
+        let Some(authorization) = token.authorization() else { return findings };
+        let of_session = Box::pin(session::check(self, Some(authorization))).await;
+        let is_refused = of_session.iter().any(|finding| finding.id == "token-refused");
+        if is_refused && !findings.is_empty() {
+            // The refusal is what the token's own words explain.
+            return findings;
+        }
+        if !is_refused {
+            // The server takes it: what looks odd from here may be as configured there.
+            findings
+                .retain(|finding| matches!(finding.id, "token-expired" | "token-not-yet-valid" | "token-is-id-token"));
+        }
+        findings.extend(of_session);
+        findings
+    }
+
+    /// What the first answer shows besides its status.
+    fn beside(&self, first: &WebAnswer, before: Duration) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let after = self.clock.now().wall;
+        if reach::is_open_http(self.url) && !first.status.is_redirection() {
+            findings.push(
+                Finding::new("url-not-https", self.url)
+                    .found("http:// to a host on a network")
+                    .expected("https://: tokens must not be readable on the way"),
+            );
+        }
+        if let Some(certificate) = &first.certificate {
+            let end = u64::try_from(certificate.valid_until).unwrap_or_default();
+            if end < after.as_secs() + ENDS_SOON_SECS {
+                findings.push(
+                    Finding::new("certificate-ends-soon", reach::origin_of(self.url))
+                        .found(format!("a certificate that expires at {}", reach::moment(certificate.valid_until)))
+                        .expected("one that is renewed more than a week before its end")
+                        .warning(),
+                );
+            }
+        }
+        if first.head_after > SLOW {
+            findings.push(
+                Finding::new("slow-answer", format!("POST {}", self.url))
+                    .found(format!("the first answer after {:.1} s", first.head_after.as_secs_f64()))
+                    .expected(format!("an answer within {} s", SLOW.as_secs()))
+                    .warning(),
+            );
+        }
+        if let Some(theirs) = first.text(&DATE).and_then(date::of_http) {
+            // The field has whole seconds.
+            let (early, late) = (theirs + SKEW + Duration::from_secs(1) < before, theirs > after + SKEW);
+            if early || late {
+                findings.push(
+                    Finding::new("clock-skew", format!("POST {}", self.url))
+                        .found(format!("Date: {}", date::written(theirs)))
+                        .expected(format!("about {}, the time of this host", date::written(after)))
+                        .warning(),
+                );
+            }
+        }
+        findings
+    }
+
+    /// A server on this machine without a token must refuse pages of other sites (DNS rebinding).
+    async fn any_origin(&self) -> Option<Finding> {
+        const FOREIGN: HeaderValue = HeaderValue::from_static("https://attacker.example");
+        if !first::is_local(self.url) {
+            return None;
+        }
+        let answer = self.ask(self.first_question().with(http::header::ORIGIN, FOREIGN)).await.ok()?;
+        answer.status.is_success().then(|| {
+            Finding::new("origin-not-checked", format!("POST {}", self.url))
+                .found("200 to Origin: https://attacker.example")
+                .expected("403")
+        })
+    }
+
+    /// `initialize`, as clients begin.
+    fn first_question(&self) -> WebQuestion<'a> {
         let mut question = WebQuestion::new(Method::POST, self.url)
-            .with(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .with(CONTENT_TYPE, HeaderValue::from_static(media::JSON))
             .with(ACCEPT, BOTH)
             .with(USER_AGENT, AGENT);
+        question.within = WITHIN;
         question.body = Bytes::from_static(INITIALIZE.as_bytes());
+        question
+    }
+
+    async fn ask(&self, question: WebQuestion<'_>) -> Result<WebAnswer, AskFault> {
         self.asker.ask(&question).await
     }
 }

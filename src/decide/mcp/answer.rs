@@ -1,5 +1,6 @@
 //! Answers: event streams, filtered lists, tasks, and message endpoints.
 
+pub mod answer_of;
 pub mod event_ids;
 pub mod event_stream;
 pub mod list_filter;

@@ -69,6 +69,9 @@ pub const VERSIONS: [Version; 5] = [
 /// (2025-06-18 transports).
 pub const ASSUMED: &str = "2025-03-26";
 
+/// The last version before the modern era: what most clients begin with.
+pub const LAST_LEGACY: &str = "2025-11-25";
+
 /// The first version of the modern era.
 pub const FIRST_MODERN: &str = "2026-07-28";
 

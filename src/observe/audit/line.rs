@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::IpAddr, time::Duration};
 
-use crate::observe::request_id::RequestId;
+use crate::{base::date::Civil, observe::request_id::RequestId};
 
 /// The initial capacity, enough for most lines.
 const LINE_BYTES: usize = 768;
@@ -204,51 +204,12 @@ fn cut(value: &str, bytes_max: usize) -> (&str, bool) {
     (value.split_at_checked(value.floor_char_boundary(bytes_max)).map_or("", |(kept, _)| kept), true)
 }
 
-/// A day of the Gregorian calendar.
-#[derive(Debug, PartialEq, Eq)]
-struct Civil {
-    year: u64,
-    month: u64,
-    day: u64,
-}
-
-impl Civil {
-    /// The day `days` after 1970-01-01. It is counted in years that begin in March, so that a leap
-    /// day is the last day of its year.
-    fn of_day(days: u64) -> Self {
-        const DAYS_IN_400_YEARS: u64 = 146_097;
-        const FROM_0000_03_01_TO_1970: u64 = 719_468;
-        let days = days + FROM_0000_03_01_TO_1970;
-        let (era, day) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
-        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let day = day - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        Self { year: era * 400 + year + u64::from(month <= 2), month, day }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn rfc3339_days_are_the_calendars() {
-        for (days, year, month, day) in [
-            (0, 1970, 1, 1),
-            (58, 1970, 2, 28),
-            (59, 1970, 3, 1),
-            (10_956, 1999, 12, 31),
-            (11_016, 2000, 2, 29),
-            (11_017, 2000, 3, 1),
-            (19_782, 2024, 2, 29),
-            (20_453, 2025, 12, 31),
-            (47_540, 2100, 2, 28),
-            (47_541, 2100, 3, 1),
-        ] {
-            assert_eq!(Civil::of_day(days), Civil { year, month, day }, "{days}");
-        }
+    fn a_time_is_written_as_rfc3339() {
         let mut line = Line::begin(false);
         line.time("time", Duration::from_millis(1_700_000_000_007));
         assert_eq!(line.end(), "time=2023-11-14T22:13:20.007Z\n");

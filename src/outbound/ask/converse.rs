@@ -98,7 +98,6 @@ async fn beside(exchange: impl Future<Output = Result<(), AskFault>>, connection
 fn begun(head: response::Parts, address: Option<IpAddr>) -> AnswerPart {
     AnswerPart {
         status: head.status,
-        version: head.version,
         fields: head.headers,
         body: BytesMut::new(),
         is_whole: false,

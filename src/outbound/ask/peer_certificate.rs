@@ -52,9 +52,55 @@ pub(super) fn by_roots(roots: Roots) -> Result<Arc<dyn ServerCertVerifier>, Faul
     Ok(verifier.map_err(|cause| Fault::new(FaultKind::TrustRoots, cause))?)
 }
 
-/// A verifier with these certificates alone.
-pub(super) fn by_ca(ca: &[CertificateDer<'static>]) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
-    Ok(PinnedVerifier::new(ca)?)
+/// A verifier that also takes these certificates, and what they issued.
+pub(super) fn by_either(
+    first: Arc<dyn ServerCertVerifier>,
+    ca: &[CertificateDer<'static>],
+) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+    Ok(Arc::new(EitherVerifier { first, second: PinnedVerifier::new(ca)? }))
+}
+
+/// Takes what one of two verifiers takes.
+#[derive(Debug)]
+struct EitherVerifier {
+    first: Arc<dyn ServerCertVerifier>,
+    second: Arc<PinnedVerifier>,
+}
+
+impl ServerCertVerifier for EitherVerifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let second = self.second.verify_server_cert(leaf, others, name, ocsp, now);
+        second.or_else(|_| self.first.verify_server_cert(leaf, others, name, ocsp, now))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.second.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.second.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.first.supported_verify_schemes()
+    }
 }
 
 impl CertificateRecorder {

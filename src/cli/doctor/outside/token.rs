@@ -1,0 +1,142 @@
+//! Reads a token file, and says what its token says of itself that no server would accept.
+
+use std::{fs, io, io::Read as _, path::Path, time::Duration};
+
+use http::HeaderValue;
+use serde_json::Value;
+
+use super::metadata::Resource;
+use crate::{
+    base::{date::written, limits::tokens::TOKEN_BYTES_MAX},
+    cli::doctor::finding::Finding,
+    decide::token::told_claims::ToldClaims,
+};
+
+/// How far clocks may differ.
+const SKEW_SECS: f64 = 60.0;
+
+/// A token of `--token-file`. It is never printed.
+pub(in crate::cli::doctor) struct TokenFile {
+    file: String,
+    token: String,
+    /// What is wrong with the file itself.
+    trouble: Option<Finding>,
+}
+
+impl TokenFile {
+    /// Reads a file with one token.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(in crate::cli::doctor) fn read(path: &Path) -> io::Result<Self> {
+        let mut text = String::new();
+        fs::File::open(path)?.take(TOKEN_BYTES_MAX as u64 + 64).read_to_string(&mut text)?;
+        let file = path.display().to_string();
+        let about = |found: &str| {
+            Finding::new("token-empty", file.clone()).found(found).expected("one token, and nothing else")
+        };
+        let token = text.trim();
+        let trouble = if token.is_empty() {
+            Some(about("an empty file"))
+        } else if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+            Some(about("a token after the word Bearer").fix("remove the word: clients add it"))
+        } else if token.starts_with('{') {
+            Some(
+                about("JSON, perhaps the answer of a token endpoint")
+                    .fix("write only the value of access_token into the file"),
+            )
+        } else if token.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            Some(about("white space or other characters within the token"))
+        } else {
+            None
+        };
+        Ok(Self { token: token.to_owned(), trouble, file })
+    }
+
+    /// The value of `Authorization`; `None` if the file does not hold a token.
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+        if self.trouble.is_some() {
+            return None;
+        }
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.token)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// What is wrong with it, by its own words.
+    pub(super) fn judge(&self, url: &str, resource: Option<&Resource>, now: Duration) -> Vec<Finding> {
+        if let Some(trouble) = &self.trouble {
+            return vec![trouble.clone()];
+        }
+        // What is opaque says nothing. Whether it is accepted, the server says.
+        let Some(told) = ToldClaims::read(&self.token) else { return Vec::new() };
+        let now_secs = now.as_secs_f64();
+        let about = |id| Finding::new(id, self.file.clone());
+        let mut findings = Vec::new();
+        if told.looks_like_id_token() {
+            findings.push(
+                about("token-is-id-token")
+                    .found("the claims of an ID token, such as nonce or auth_time, and no scope")
+                    .expected("an access token: access_token of the token endpoint's answer, not id_token"),
+            );
+            return findings;
+        }
+        if let Some(end) = told.time("exp").filter(|end| *end + SKEW_SECS < now_secs) {
+            findings.push(
+                about("token-expired")
+                    .found(format!("exp: {}", moment(end)))
+                    .expected(format!("a time after {}", written(now))),
+            );
+        }
+        for name in ["nbf", "iat"] {
+            if let Some(begin) = told.time(name).filter(|begin| *begin > now_secs + SKEW_SECS) {
+                findings.push(
+                    about("token-not-yet-valid")
+                        .found(format!("{name}: {}", moment(begin)))
+                        .expected(format!("a time before {}, which is now by this host's clock", written(now))),
+                );
+                break;
+            }
+        }
+        if let (Some(issuer), Some(resource)) = (told.text("iss"), resource)
+            && !resource.issuers.is_empty()
+            && !resource.issuers.iter().any(|one| one.trim_end_matches('/') == issuer.trim_end_matches('/'))
+        {
+            findings.push(
+                about("token-issuer")
+                    .found(format!("iss: {issuer:?}"))
+                    .expected(format!("one of {:?}, which the server names", resource.issuers)),
+            );
+        }
+        let wanted =
+            resource.map(|resource| resource.resource.as_str()).filter(|resource| !resource.is_empty()).unwrap_or(url);
+        let audiences = told.audiences();
+        let is_for = |one: &&str| {
+            let one = one.trim_end_matches('/');
+            let wanted = wanted.trim_end_matches('/');
+            one.eq_ignore_ascii_case(wanted) || super::reach::origin_of(wanted) == one
+        };
+        if !audiences.iter().any(|one| is_for(one)) {
+            let found = if audiences.is_empty() { "no aud".to_owned() } else { format!("aud: {audiences:?}") };
+            let client =
+                ["client_id", "azp", "cid"].iter().find_map(|name| told.claims.get(*name).and_then(Value::as_str));
+            let is_client = client.is_some_and(|client| audiences.contains(&client));
+            let finding = about("token-audience").found(found).expected(format!("aud: {wanted:?}"));
+            findings.push(if is_client {
+                finding.fix("the audience is the client itself: ask the issuer for a token with the parameter resource or audience, or configure an audience for it there")
+            } else {
+                finding
+            });
+        }
+        findings
+    }
+
+    /// Whether the token can be read here.
+    pub(super) fn is_opaque(&self) -> bool {
+        ToldClaims::read(&self.token).is_none()
+    }
+}
+
+fn moment(secs: f64) -> String {
+    Duration::try_from_secs_f64(secs.max(0.0)).map_or_else(|_| "a time that cannot be".to_owned(), written)
+}
