@@ -52,7 +52,10 @@ pub(super) struct Doctor {
     /// The URL of an MCP server, as users enter it; or a configuration file.
     #[arg(value_name = "URL", group = "examined")]
     pub target: Option<String>,
-    /// The configuration file, whose gateway is examined at its `public_url`. Default: gateway.yaml.
+    /// The configuration file, whose gateway is examined at its `public_url`.
+    ///
+    /// Without one, and without a URL, the variable PORTCULLIS_CONFIG names it; without that, it is
+    /// gateway.yaml in the current folder.
     #[arg(long, short, value_name = "FILE", group = "examined")]
     pub config: Option<PathBuf>,
     /// A file with an access token. It is read here, and sent to the server's URL alone.

@@ -14,25 +14,25 @@ use tokio::runtime;
 use crate::{
     app::{asking, clock::SystemClock},
     cli::{
-        arguments::Doctor,
+        arguments::{ConfigFile, Doctor},
         doctor::{
             finding::Finding,
+            gateway::GatewayOf,
             outside::{Outside, token::TokenFile},
             own::OwnFile,
         },
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
     },
-    config::{file::Loaded, source::ConfigSource},
+    config::file::Loaded,
     outbound::{ask::Asker, dial::Peer, fetch::peer_of, reach::ReachAt},
 };
 
 mod catalogue;
 pub(in crate::cli) mod finding;
+mod gateway;
 mod output;
 mod outside;
 pub(in crate::cli) mod own;
-
-const DEFAULT_FILE: &str = "gateway.yaml";
 
 /// What is examined.
 enum Examined {
@@ -74,28 +74,33 @@ fn report(arguments: &Doctor, findings: &[Finding]) -> u8 {
 }
 
 fn examined(arguments: &Doctor) -> Result<Examined, u8> {
-    let file = match (&arguments.target, &arguments.config) {
-        (Some(url), _) if url.starts_with("https://") || url.starts_with("http://") => {
-            return Ok(Examined::Url(url.clone()));
+    let target = arguments.target.as_deref();
+    match target {
+        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+            return match url.parse::<Uri>().ok().and_then(|url| peer_of(&url)).filter(|peer| !peer.host.is_empty()) {
+                Some(_) if !url.contains('@') => Ok(Examined::Url(url.to_owned())),
+                _ => {
+                    complain(&format!(
+                        "{url:?} is not a URL that can be asked; expected https://host/path, without a user"
+                    ));
+                    Err(BAD_CONFIG)
+                }
+            };
         }
-        (Some(other), _) if !Path::new(other).exists() => {
+        // Users leave out the scheme.
+        Some(other) if other != "-" && !Path::new(other).exists() => {
             complain(&format!(
-                "{other:?} is neither a URL nor a file: expected the URL of an MCP server, such as https://mcp.example.com/mcp, or a configuration file"
+                "{other:?} is neither a URL nor a file; expected the URL of an MCP server, such as https://mcp.example.com/mcp, or \
+                 a configuration"
             ));
             return Err(BAD_CONFIG);
         }
-        (Some(file), _) => Path::new(file),
-        (None, Some(file)) => file,
-        (None, None) if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
-        (None, None) => {
-            complain(
-                "what is to be examined? Expected the URL of an MCP server, such as https://mcp.example.com/mcp, or --config FILE; \
-                 there is no gateway.yaml here",
-            );
-            return Err(BAD_CONFIG);
-        }
-    };
-    Ok(Examined::File(file.to_owned(), Box::new(load(&ConfigSource::file(file))?)))
+        _ => {}
+    }
+    let given = ConfigFile { file: target.map(PathBuf::from), config: arguments.config.clone() };
+    let source = given.source()?;
+    let loaded = load(&source)?;
+    Ok(Examined::File(PathBuf::from(source.to_string()), Box::new(loaded)))
 }
 
 fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Failed> {
@@ -108,13 +113,12 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
     let clock = SystemClock::start();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
+    let reach_at = arguments.reach_at.as_deref();
+    let mut told = Vec::new();
     let mut findings = runtime.block_on(async {
         match examined {
             Examined::Url(url) => {
-                let asker = match &arguments.reach_at {
-                    None => asker,
-                    Some(at) => asker.reaching(detour(url, at).map_err(|why| (BAD_CONFIG, why))?),
-                };
+                let asker = at(&asker, url, reach_at)?;
                 let of_issuer = |_: &str| asker.clone();
                 let outside = Outside {
                     url,
@@ -124,17 +128,39 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
                     origin: origin.as_ref(),
                     clock: &clock,
                 };
-                Ok(outside.check().await)
+                told.push(format!("examining {url}"));
+                Ok::<_, Failed>(Box::pin(outside.check()).await)
             }
             Examined::File(path, loaded) => {
-                let findings = own::check(&OwnFile { path, loaded, asker: &asker }).await;
-                Ok::<_, Failed>(findings)
+                let mut findings = Box::pin(own::check(&OwnFile { path, loaded, asker: &asker })).await;
+                let gateway = GatewayOf {
+                    path,
+                    settings: &loaded.settings,
+                    asker: &at(&asker, loaded.settings.public_url.origin(), reach_at)?,
+                    has_detour: reach_at.is_some(),
+                    token: token.as_ref(),
+                    origin: origin.as_ref(),
+                    clock: &clock,
+                };
+                findings.extend(Box::pin(gateway.check(&mut told)).await);
+                Ok(findings)
             }
         }
     })?;
+    if arguments.verbose {
+        told.iter().for_each(|line| complain(line));
+    }
     runtime.shutdown_background();
     findings.retain(|finding| !arguments.ignore.iter().any(|id| id == finding.id));
     Ok(findings)
+}
+
+/// The asker, connecting where the command line says.
+fn at(asker: &Asker, url: &str, reach_at: Option<&str>) -> Result<Asker, Failed> {
+    match reach_at {
+        None => Ok(asker.clone()),
+        Some(at) => Ok(asker.reaching(detour(url, at).map_err(|why| (BAD_CONFIG, why))?)),
+    }
 }
 
 fn asker(arguments: &Doctor) -> Result<Asker, Failed> {

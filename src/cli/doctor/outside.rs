@@ -20,7 +20,7 @@ mod documents;
 mod first;
 mod issuer;
 mod metadata;
-pub(super) mod reach;
+mod reach;
 mod session;
 mod spelling;
 pub(super) mod token;
