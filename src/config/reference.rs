@@ -18,7 +18,7 @@ const INTRODUCTION: &str = "\
 
 # Configuration
 
-Portcullis reads one YAML file. This page lists every key of it, in the order of the file.
+For operators who write `gateway.yaml`: every key of it, in the order of the file.
 
 - `portcullis check --config gateway.yaml` reports every mistake, each with its line and column.
 - `portcullis explain --config gateway.yaml` prints the file with every default written out.
