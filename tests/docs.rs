@@ -150,6 +150,73 @@ fn every_yaml_block_of_the_documents_passes_check() {
     assert!(found > 0 || !root().join("README.md").exists(), "the README shows no YAML");
 }
 
+/// The words of a command line: quotes keep a word together, and a comment ends the line.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '#') if word.is_none() => break,
+            (None, ' ') => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The arguments of each `portcullis` in the shell blocks of a document.
+fn command_lines(document: &str) -> Vec<Vec<String>> {
+    let blocks = document.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut all = Vec::new();
+    for block in blocks {
+        for line in block.replace("\\\n", " ").lines() {
+            for command in words(line).split(|word| matches!(word.as_str(), "|" | "&&" | ";" | "||")) {
+                let is_ours =
+                    command.first().is_some_and(|first| first == "portcullis" || first.ends_with("/portcullis"));
+                if is_ours {
+                    let ends = |word: &&String| !matches!(word.as_str(), ">" | ">>" | "<" | "2>" | "--" | "&");
+                    all.push(command[1..].iter().take_while(ends).cloned().collect());
+                }
+            }
+        }
+    }
+    all
+}
+
+/// With `--help` at its end a command line is parsed up to there, and nothing is done.
+#[test]
+fn every_command_line_of_the_documents_has_arguments_that_exist() {
+    let (mut found, mut wrong) = (0, Vec::new());
+    for name in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs"] {
+        for path in documents(&root().join(name)) {
+            for arguments in command_lines(&fs::read_to_string(&path).unwrap()) {
+                found += 1;
+                let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+                let output = command.args(&arguments).arg("--help").env_clear().output().unwrap();
+                if output.status.code() != Some(0) {
+                    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                    wrong.push(format!("{}: portcullis {}\n{said}", path.display(), arguments.join(" ")));
+                }
+            }
+        }
+    }
+    assert!(found > 5, "{found} command lines");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn command_lines_are_found_in_blocks_alone() {
+    let text = "portcullis no\n```sh\nportcullis key new --name \"a b\"  # c\ncat x | bin/portcullis check - > out\n\
+                portcullis run \\\n  F -- x\n```\n";
+    let found = command_lines(text);
+    assert_eq!(found, [vec!["key", "new", "--name", "a b"], vec!["check", "-"], vec!["run", "F"]]);
+}
+
 #[test]
 fn the_example_file_passes_check() {
     let path = root().join("gateway.yaml");
