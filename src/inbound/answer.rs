@@ -16,5 +16,7 @@ pub(in crate::inbound) mod session;
 pub(in crate::inbound) mod source;
 pub(in crate::inbound) mod stall;
 pub(in crate::inbound) mod task_watch;
+mod tls_port;
+pub(in crate::inbound) mod upstream_error;
 pub(in crate::inbound) mod upstream_request;
 pub(in crate::inbound) mod watch;

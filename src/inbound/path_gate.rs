@@ -51,6 +51,7 @@ use crate::{
             reply::preflight,
             reply_body::ReplyBody,
             source::AnswerSource,
+            upstream_error::{self, AskedUpstream},
             upstream_request,
         },
         gate,
@@ -273,6 +274,7 @@ fn unfit(
     (path, status): (&PassedPath, StatusCode),
     record: &mut Record,
 ) -> Refusal {
+    record.upstream_answered(status);
     let (asked, status) = (path.target().path(), status.as_u16());
     let target = target.map(|target| format!(": {target}")).unwrap_or_default();
     record.failed(UpstreamOutcome::Unfit, kind, &format_args!("status {status} at {asked}: {what}{target}"));
@@ -351,7 +353,8 @@ fn relay(
     let PathAnswer { mut head, body, path, caller, place } = answered;
     // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
     head.version = Version::HTTP_11;
-    record.upstream(UpstreamOutcome::of_status(head.status));
+    let asked = AskedUpstream { method: &method, has_session: false, path: Some(path.target().path()) };
+    upstream_error::note(&mut record, server, asked, head.status);
     let is_stream = is_event_stream(&head.headers);
     if is_stream {
         record.streams(head.status);

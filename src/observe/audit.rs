@@ -43,7 +43,7 @@
 //! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict
 //! - `reason`: why it was refused, as in `data.reason` of the answer; `batch_refused` for a target
 //!   that was refused only because of another target of its batch; `upstream_…` for a request that
-//!   was allowed and then failed; for a violation, its name
+//!   was allowed and then failed (`upstream_error`: the upstream itself answered with an error); for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`
 //! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
@@ -62,6 +62,8 @@
 //! - `streamed`: `true` if the answer is an event stream
 //! - `upstream`: the outcome at the upstream: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit`,
 //!   `unreachable`, `timeout`; absent if it was not asked or has not answered yet
+//! - `upstream_status`: the HTTP status of the upstream's answer, if it is an error or was not
+//!   relayed
 //! - `ended`: why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`,
 //!   `permit_expired`, `upstream_failed`, or `overloaded` if there was no room for the next event
 //!   of a stream that must be read
@@ -116,6 +118,8 @@ pub struct AuditEntry<'a> {
     pub failure: Option<&'static str>,
     /// The HTTP status of the answer.
     pub status: Option<u16>,
+    /// The HTTP status of the upstream's answer, if that is an error or was not relayed.
+    pub upstream_status: Option<u16>,
     /// Whether the answer is an event stream.
     pub streamed: bool,
     /// The outcome at the upstream.
@@ -270,6 +274,9 @@ fn render(entry: &AuditEntry<'_>, json: bool) -> String {
     }
     if entry.upstream != UpstreamOutcome::None {
         line.word("upstream", entry.upstream.as_str());
+    }
+    if let Some(status) = entry.upstream_status {
+        line.number("upstream_status", u64::from(status));
     }
     if let Some((end, duration)) = entry.end {
         line.word("ended", end.as_str());

@@ -5,9 +5,11 @@
 //!
 //! Name (labels): meaning.
 //!
-//! - `requests_total` (`server`, `outcome`, `upstream`): requests that ended. `outcome` is the
-//!   decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document`
-//!   (metadata or preflight, no decision) or `client_gone` (the client left before a decision).
+//! - `requests_total` (`server`, `outcome`, `upstream`): requests that ended. `outcome`: `allowed`
+//!   (and the upstream answered without an error), `upstream_error` (allowed, and the upstream
+//!   failed or answered with an error), the reason of a refusal ([`crate::decide::refusal`]),
+//!   `document` (metadata or preflight, no decision) or `client_gone` (the client left before a
+//!   decision). A 405 to a GET or a DELETE, which MCP prescribes, is not an error here.
 //!   `upstream`: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed),
 //!   `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty
 //!   if the path belongs to no server
@@ -83,7 +85,7 @@ use prometheus_client::{
 
 pub use crate::observe::metrics::{
     issuers::{CompanyIdpFigures, IssuerFigures},
-    series::ServerSeries,
+    series::{ALLOWED, ServerSeries, UPSTREAM_ERROR},
     store::StoreFigures,
 };
 use crate::{

@@ -1,6 +1,6 @@
 //! The record of one request: collects facts, writes audit lines, counts the end.
 
-use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
@@ -11,7 +11,7 @@ pub use crate::observe::{
 use crate::{
     base::{clock::Now, text::Text},
     decide::{
-        mcp::{denial::DenialForm, method, request::target::Target},
+        mcp::{denial::DenialForm, request::target::Target},
         refusal::{
             Refusal,
             row::{By, PolicyRefusal, UpstreamFailure},
@@ -21,7 +21,7 @@ use crate::{
     observe::{
         audit::{AuditEntry, AuditEvent, Verdict},
         facts::{Facts, Named, SeparateTargets},
-        metrics::{Held, ServerSeries},
+        metrics::{ALLOWED, Held, ServerSeries, UPSTREAM_ERROR},
         observer::Observe,
         upstream::UpstreamOutcome,
     },
@@ -29,6 +29,7 @@ use crate::{
 
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 /// The status that nginx logs if the client left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
@@ -45,6 +46,10 @@ pub struct Record {
     /// The failure of an allowed request.
     failure: Option<Refusal>,
     upstream: UpstreamOutcome,
+    /// The status of the upstream's answer.
+    upstream_status: Option<StatusCode>,
+    /// Whether that status is an error which MCP prescribes.
+    is_right: bool,
     status: Option<StatusCode>,
     streaming: Option<Streaming>,
     end: Option<End>,
@@ -81,6 +86,8 @@ impl Record {
             telling: Telling::Open,
             failure: None,
             upstream: UpstreamOutcome::None,
+            upstream_status: None,
+            is_right: false,
             status: None,
             streaming: None,
             end: None,
@@ -189,40 +196,6 @@ impl Record {
         self.learn(|facts| facts.denied_as = Some(form.as_str()));
     }
 
-    /// The outcome of the request at the upstream.
-    pub fn upstream(&mut self, outcome: UpstreamOutcome) {
-        self.upstream = outcome;
-    }
-
-    /// The upstream failed: counts it, and logs it at most once in ten seconds for each kind.
-    pub fn failed(&mut self, outcome: UpstreamOutcome, what: &'static str, cause: &dyn Display) {
-        self.upstream = outcome;
-        series(&self.observe, &self.facts).upstream_failed(what, cause, self.facts.id);
-    }
-
-    /// The upstream failed because of an outage that is already in the log: only counts it.
-    pub fn failed_again(&mut self, outcome: UpstreamOutcome, what: &'static str) {
-        self.upstream = outcome;
-        series(&self.observe, &self.facts).upstream_failed_again(what);
-    }
-
-    /// Whether this is the first request of a client.
-    #[must_use]
-    pub fn is_first_of_client(&self) -> bool {
-        matches!(self.facts.method.as_deref(), Some(method::INITIALIZE | method::DISCOVER))
-    }
-
-    /// The upstream answered 403 or 421 to the first request of a client, as servers do that do not
-    /// know the `host`: logged at most once in ten seconds.
-    pub fn host_refused(&self, status: StatusCode, host: &str) {
-        series(&self.observe, &self.facts).host_refused(status, host, self.facts.id);
-    }
-
-    /// There is no room to go on reading an answer: logged at most once in ten seconds.
-    pub fn cut_for_room(&self, is_compressed: bool, held: u64, key: &'static str) {
-        series(&self.observe, &self.facts).cut_for_room(is_compressed, held, key, self.facts.id);
-    }
-
     /// The status of the answer.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = (!self.has_left).then_some(status);
@@ -297,7 +270,8 @@ impl Record {
 
     fn entry(&self, event: AuditEvent) -> AuditEntry<'_> {
         AuditEntry {
-            failure: self.failure.as_ref().map(|refusal| refusal.row().reason),
+            failure: self.failed_because(),
+            upstream_status: self.upstream_error_status(),
             status: self.status.map(|status| status.as_u16()),
             streamed: self.streaming.is_some(),
             upstream: self.upstream,
@@ -309,7 +283,8 @@ impl Record {
         let series = series(&self.observe, &self.facts);
         let outcome = match (self.verdict(), self.status) {
             (Verdict::Refused(reason), _) => reason,
-            (Verdict::Allowed, _) => "allowed",
+            (Verdict::Allowed, _) if self.is_upstream_error() => UPSTREAM_ERROR,
+            (Verdict::Allowed, _) => ALLOWED,
             (Verdict::Unfinished, None) => "client_gone",
             (Verdict::Unfinished, Some(_)) => "document",
         };
@@ -389,6 +364,7 @@ fn entry(facts: &Facts, event: AuditEvent) -> AuditEntry<'_> {
         peer: facts.peer,
         decision: None,
         failure: None,
+        upstream_status: None,
         status: None,
         streamed: false,
         upstream: UpstreamOutcome::None,

@@ -12,6 +12,8 @@ use crate::{
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
+pub(super) mod errors;
+
 /// The first failure of a kind is logged at once, the next failure after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
@@ -154,6 +156,8 @@ fn advice(kind: &str, cause: &str) -> &'static str {
              a redirect to another server, such as a signed URL of a file store, cannot be passed on"
         }
         "busy" => "raise limits.upstream_connections, or the number of streams that the upstream allows",
+        "plain_http" => "write http:// in upstream.url, or the port that speaks TLS",
+        "tls_port" => "write https:// in upstream.url, or the port that speaks plain HTTP",
         "tls_own" => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
         "resolve_timeout" => "check the name servers of this host",
         "connect_timeout" | "tls_timeout" => "see why the upstream is slow, or raise upstream.connect_timeout",

@@ -21,10 +21,12 @@ use crate::outbound::{address::AddressRule, resolve::Resolver, vanished};
 
 pub use certificate::{NotPinned, is_own_refused};
 pub use fault::{DialFault, DialFaultKind};
+pub use mismatch::{PlainStream, is_tls_port};
 
 mod certificate;
 mod connect;
 mod fault;
+mod mismatch;
 mod tunnel;
 
 /// The host to connect to.
@@ -50,7 +52,7 @@ impl Peer {
 /// An open connection.
 pub enum Stream {
     /// Without TLS.
-    Plain(TcpStream),
+    Plain(PlainStream),
     /// With TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -116,7 +118,7 @@ impl Dialler {
             tracing::debug!(%cause, host = %peer.host, "TCP keep-alive could not be set");
         }
         if !peer.tls {
-            return Ok(Stream::Plain(tcp));
+            return Ok(Stream::Plain(tcp.into()));
         }
         *step = Step::Tls;
         self.secure(tcp, &peer.host).await
@@ -136,7 +138,7 @@ impl Dialler {
         let deadline = Instant::now() + limit;
         let stream = self.dial(&Peer { tls: false, ..at.clone() }, rule, limit).await?;
         match stream {
-            Stream::Plain(tcp) if at.tls => match timeout_at(deadline, self.secure(tcp, name)).await {
+            Stream::Plain(plain) if at.tls => match timeout_at(deadline, self.secure(plain.tcp, name)).await {
                 Ok(secured) => secured,
                 Err(_) => Err(DialFault {
                     kind: DialFaultKind::TlsTimeout,
@@ -163,7 +165,7 @@ impl Stream {
     #[must_use]
     pub fn peer_address(&self) -> Option<IpAddr> {
         let tcp = match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(plain) => &plain.tcp,
             Self::Tls(stream) => stream.get_ref().0,
         };
         tcp.peer_addr().ok().map(|address| address.ip())
@@ -182,7 +184,7 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Plain(stream) => stream.poll_read(cx, buffer),
             // With TLS 1.3, a server judges the gateway's certificate after the handshake.
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer).map_err(certificate::told),
         }
@@ -192,7 +194,7 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Plain(stream) => Pin::new(&mut stream.tcp).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -203,28 +205,28 @@ impl AsyncWrite for Stream {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Plain(stream) => Pin::new(&mut stream.tcp).poll_write_vectored(cx, pieces),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Plain(stream) => stream.tcp.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Plain(stream) => Pin::new(&mut stream.tcp).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Plain(stream) => Pin::new(&mut stream.tcp).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

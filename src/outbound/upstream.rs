@@ -52,6 +52,7 @@ mod idle;
 mod links;
 mod moved;
 mod outage;
+mod place;
 mod pools;
 mod request;
 mod settings;

@@ -177,8 +177,8 @@ async fn attack_185_what_the_upstream_did_is_told_apart_from_the_decision() {
     assert_eq!(world.send(&world.post(call("get_down"))).await.status, 502);
 
     for (tool, upstream, end, reason) in [
-        ("get_500", "error_5xx", "finished", None),
-        ("get_422", "error_4xx", "finished", None),
+        ("get_500", "error_5xx", "finished", Some("upstream_error")),
+        ("get_422", "error_4xx", "finished", Some("upstream_error")),
         ("get_broken", "broke_off", "upstream_failed", None),
         ("get_nothing", "broke_off", "upstream_failed", Some("upstream_answer")),
         ("get_late", "timeout", "upstream_failed", Some("upstream_timeout")),
@@ -193,7 +193,7 @@ async fn attack_185_what_the_upstream_did_is_told_apart_from_the_decision() {
         assert_eq!((&last["upstream"], &last["ended"]), (&upstream.into(), &end.into()), "{tool}: {last}");
         assert_eq!(last.get("reason").and_then(Value::as_str), reason, "{tool}: {last}");
         let counted =
-            format!("portcullis_requests_total{{server=\"main\",outcome=\"allowed\",upstream=\"{upstream}\"}}");
+            format!("portcullis_requests_total{{server=\"main\",outcome=\"upstream_error\",upstream=\"{upstream}\"}}");
         let count = match upstream {
             "broke_off" => "4",
             _ => "1",

@@ -1,4 +1,5 @@
 //! The first hour of a new user, item by item of what they meet.
 
 mod file;
+mod refusals_upstream;
 mod release;

@@ -35,7 +35,7 @@ use crate::{
             outgoing::Outgoing,
             session::{self, NotSealed},
             source::AnswerSource,
-            upstream_request,
+            tls_port, upstream_request,
             watch::AnswerWatch,
         },
         legacy_sse::{Endpoint, EndpointRewriter},
@@ -92,7 +92,7 @@ pub(in crate::inbound) async fn ask(
         Some(path) => upstream.send_to(permit, path, method.clone(), headers, body).await,
         None => upstream.send(permit, outgoing.query.as_deref(), method.clone(), headers, body).await,
     };
-    let answer = match sent {
+    let mut answer = match sent {
         Ok(answer) => answer,
         Err(fault) => {
             // After a timeout or a broken connection, the upstream may have received the request
@@ -107,11 +107,18 @@ pub(in crate::inbound) async fn ask(
     if !answer.headers().contains_key(MCP_SESSION_ID) {
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
     }
+    if !upstream.is_secure() && tls_port::may_be(&answer) && Box::pin(tls_port::is_told(&mut answer)).await {
+        let cause = format_args!("{} answered 400: a request without TLS came to a port of TLS", upstream.url());
+        record.upstream_answered(answer.status());
+        record.failed(UpstreamOutcome::Unfit, DialFaultKind::TlsPort.label(), &cause);
+        return Err(Refusal::UpstreamAnswer("its port speaks TLS, and was asked without"));
+    }
     if is_check_of_host(&answer) && (outgoing.endpoint == Endpoint::Events || record.is_first_of_client()) {
         record.host_refused(answer.status(), upstream.host());
     }
     if let Err(what) = check_answer(&answer, server) {
         let status = answer.status();
+        record.upstream_answered(status);
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
             let cause = upstream.not_followed(answer.headers());
             record.failed(UpstreamOutcome::Unfit, "redirect", &format_args!("status {}: {cause}", status.as_u16()));
@@ -140,7 +147,7 @@ pub(in crate::inbound) async fn ask(
         Err(Unread { refusal, fault }) => {
             match fault {
                 Some((outcome, why)) => record.failed(outcome, "answer", &why),
-                None => record.upstream(UpstreamOutcome::of_status(head.status)),
+                None => record.upstream_answered(head.status),
             }
             Err(refusal)
         }
@@ -308,6 +315,7 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'stat
 
 /// Refuses an answer, and logs why.
 fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
+    record.upstream_answered(status);
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     Refusal::UpstreamAnswer(what)
 }

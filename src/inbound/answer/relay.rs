@@ -12,12 +12,13 @@ use crate::{
             lease::Lease,
             relay::body::{RelayBody, Relayed},
             reply_body::ReplyBody,
+            upstream_error::{self, AskedUpstream},
             watch::AnswerWatch,
         },
         request::arrival::Busy,
         state::{gateway::Gateway, server::Server},
     },
-    observe::{record::Record, upstream::UpstreamOutcome},
+    observe::record::Record,
 };
 
 pub(in crate::inbound) mod body;
@@ -33,7 +34,8 @@ pub(in crate::inbound) fn relay(
     let Answered { mut head, source, is_stream, method, mut outgoing } = answered;
     let watch = AnswerWatch::of(gateway, server, &outgoing, &head.headers, is_stream);
     outgoing.place.answered(is_stream);
-    record.upstream(UpstreamOutcome::of_status(head.status));
+    let has_session = outgoing.session.is_some();
+    upstream_error::note(&mut record, server, AskedUpstream { method: &method, has_session, path: None }, head.status);
     // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
     head.version = Version::HTTP_11;
     if is_stream {

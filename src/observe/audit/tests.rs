@@ -39,6 +39,7 @@ fn entry() -> AuditEntry<'static> {
         failure: None,
         status: None,
         streamed: false,
+        upstream_status: None,
         upstream: UpstreamOutcome::None,
         end: Some((End::ClientGone, Duration::from_micros(1_234))),
     }
@@ -90,6 +91,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
         }),
         status: Some(403),
         streamed: true,
+        upstream_status: Some(200),
         upstream: UpstreamOutcome::BrokeOff,
         end: Some((End::UpstreamFailed, Duration::from_micros(1_234))),
         ..entry()
@@ -103,7 +105,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
                "verdict": "refused", "reason": "insufficient_scope", "claim": "org_id", "rule": 4, "reported": "no_rule",
                "required_scopes": ["a", "b"], "granted_scopes": ["c"], "denied_as": "challenge",
                "ungranted_scopes": ["d"], "status": 403, "streamed": true,
-               "upstream": "broke_off", "ended": "upstream_failed", "duration_ms": 1.234})
+               "upstream": "broke_off", "upstream_status": 200, "ended": "upstream_failed", "duration_ms": 1.234})
     );
     assert_eq!(
         render(&full, false),
@@ -113,7 +115,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
              method=\"resources/read\" target_kind=resource target=\"file:///a\" targets=3 verdict=refused \
              reason=insufficient_scope claim=\"org_id\" rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" \
              denied_as=challenge ungranted_scopes=\"d\" status=403 \
-             streamed=true upstream=broke_off ended=upstream_failed duration_ms=1.234\n"
+             streamed=true upstream=broke_off upstream_status=200 ended=upstream_failed duration_ms=1.234\n"
         )
     );
 }

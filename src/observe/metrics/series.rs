@@ -14,7 +14,7 @@ use crate::{
     observe::{
         end::End,
         request_id::RequestId,
-        upstream::{UpstreamOutcome, Warnings},
+        upstream::{UpstreamOutcome, Warnings, errors::UpstreamErrors},
     },
 };
 
@@ -23,7 +23,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. An outcome that is missing here is still counted, but more slowly.
-const OUTCOMES: [&str; 85] = [
+const OUTCOMES: [&str; 86] = [
     "allowed",
     "api_key_form",
     "api_key_server",
@@ -106,6 +106,7 @@ const OUTCOMES: [&str; 85] = [
     "unsafe_uri",
     "upstream_answer",
     "upstream_busy",
+    "upstream_error",
     "upstream_timeout",
     "upstream_unreachable",
     "uri_too_long",
@@ -164,12 +165,15 @@ pub struct ServerSeries {
     pub name: ServerName,
     /// Counters of allowed requests, by the outcome at the upstream.
     allowed: [OnceLock<Counter>; UpstreamOutcome::COUNT],
+    /// Counters of allowed requests that failed at the upstream, by its outcome.
+    erred: [OnceLock<Counter>; UpstreamOutcome::COUNT],
     /// Counters of requests that did not get to the upstream.
     outcomes: [OnceLock<Counter>; OUTCOMES.len()],
     decisions: [OnceLock<Counter>; OUTCOMES.len()],
     ended: [OnceLock<Counter>; End::ALL.len()],
     durations: Histogram,
     warnings: Warnings,
+    errors: UpstreamErrors,
     families: ServerFamilies,
 }
 
@@ -201,11 +205,13 @@ impl ServerFamilies {
         let series = ServerSeries {
             name: name.clone(),
             allowed: [const { OnceLock::new() }; UpstreamOutcome::COUNT],
+            erred: [const { OnceLock::new() }; UpstreamOutcome::COUNT],
             outcomes: [const { OnceLock::new() }; OUTCOMES.len()],
             decisions: [const { OnceLock::new() }; OUTCOMES.len()],
             ended: [const { OnceLock::new() }; End::ALL.len()],
             durations,
             warnings: Warnings::new(),
+            errors: UpstreamErrors::new(),
             families: self.clone(),
         };
         // At zero from the start, so that a rate has a first value.
@@ -214,10 +220,13 @@ impl ServerFamilies {
     }
 }
 
-const ALLOWED: &str = "allowed";
+/// The outcome of an allowed request.
+pub const ALLOWED: &str = "allowed";
+/// The outcome of an allowed request that failed at the upstream.
+pub const UPSTREAM_ERROR: &str = "upstream_error";
 
 impl ServerSeries {
-    /// A request ended. `outcome`, the decision, is `allowed`, the reason of a refusal, `document`
+    /// A request ended. `outcome` is `allowed`, `upstream_error`, the reason of a refusal, `document`
     /// (no decision needed) or `client_gone` (the client left before a decision).
     pub fn request(&self, outcome: &'static str, upstream: UpstreamOutcome, end: End) {
         self.with_request(outcome, upstream, |counter| {
@@ -265,6 +274,17 @@ impl ServerSeries {
         self.families.upstream_failures.get_or_create(&labels).inc();
     }
 
+    /// The upstream at this URL answered with an error. It is logged, and is not a failure.
+    pub fn upstream_erred(
+        &self,
+        status: StatusCode,
+        asked: (&dyn fmt::Display, &str),
+        path: Option<&str>,
+        request: RequestId,
+    ) {
+        self.errors.warn(&self.name, status, asked, path, request);
+    }
+
     /// The upstream answered `status` to the first request of a client, as servers do that do not
     /// know `host`. It is logged like a failure, but is not counted as one.
     pub fn host_refused(&self, status: StatusCode, host: &str, request: RequestId) {
@@ -283,6 +303,7 @@ impl ServerSeries {
         };
         let slot = match upstream {
             _ if outcome == ALLOWED => self.allowed.get(upstream.index()),
+            _ if outcome == UPSTREAM_ERROR => self.erred.get(upstream.index()),
             UpstreamOutcome::None => place(outcome).and_then(|index| self.outcomes.get(index)),
             _ => None,
         };

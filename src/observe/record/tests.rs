@@ -100,7 +100,7 @@ fn an_allowed_call_is_one_line_and_one_count() {
         record.asked(&Text::from("tools/call"), &Target::Tool(Text::from("add")));
         record.permitted(Some(2), Some(&Refusal::NoRule));
         record.decided();
-        record.upstream(UpstreamOutcome::of_status(StatusCode::OK));
+        record.upstream_answered(StatusCode::OK);
         record.answered(StatusCode::OK);
         overdue::write_lines(&record.observe);
     });
@@ -150,7 +150,7 @@ struct Left {
 fn attack_185_endings_and_what_is_counted_and_written() {
     type Story = fn(&mut Record, &Arc<ServerSeries>);
     let left = |outcome, upstream, line| Left { server: "weather", outcome, upstream, line: Some(line) };
-    let cases: [(&str, Story, Left); 12] = [
+    let cases: [(&str, Story, Left); 13] = [
         (
             "a path that names no server",
             |record, _| {
@@ -184,7 +184,7 @@ fn attack_185_endings_and_what_is_counted_and_written() {
                 record.refused(&Refusal::UpstreamTimeout("did not answer in time"));
                 record.answered(StatusCode::GATEWAY_TIMEOUT);
             },
-            left("allowed", "timeout", ("decided", "allowed", Some("upstream_timeout"), 504, "upstream_failed")),
+            left("upstream_error", "timeout", ("decided", "allowed", Some("upstream_timeout"), 504, "upstream_failed")),
         ),
         (
             "the upstream was down, as the refusal alone says",
@@ -194,7 +194,7 @@ fn attack_185_endings_and_what_is_counted_and_written() {
                 record.answered(StatusCode::BAD_GATEWAY);
             },
             left(
-                "allowed",
+                "upstream_error",
                 "unreachable",
                 ("decided", "allowed", Some("upstream_unreachable"), 502, "upstream_failed"),
             ),
@@ -203,29 +203,39 @@ fn attack_185_endings_and_what_is_counted_and_written() {
             "the upstream answered with an error",
             |record, series| {
                 allow(record, series);
-                record.upstream(UpstreamOutcome::of_status(StatusCode::INTERNAL_SERVER_ERROR));
+                record.upstream_answered(StatusCode::INTERNAL_SERVER_ERROR);
                 record.answered(StatusCode::INTERNAL_SERVER_ERROR);
                 record.relays();
                 record.ends(End::Finished);
             },
-            left("allowed", "error_5xx", ("decided", "allowed", None, 500, "finished")),
+            left("upstream_error", "error_5xx", ("decided", "allowed", Some("upstream_error"), 500, "finished")),
+        ),
+        (
+            "the upstream has no event stream, as MCP permits",
+            |record, series| {
+                allow(record, series);
+                record.upstream_answered(StatusCode::METHOD_NOT_ALLOWED);
+                record.upstream_is_right();
+                record.answered(StatusCode::METHOD_NOT_ALLOWED);
+            },
+            left("allowed", "error_4xx", ("decided", "allowed", None, 405, "finished")),
         ),
         (
             "the upstream broke off",
             |record, series| {
                 allow(record, series);
-                record.upstream(UpstreamOutcome::Ok);
+                record.upstream_answered(StatusCode::OK);
                 record.answered(StatusCode::OK);
                 record.relays();
                 record.failed(UpstreamOutcome::BrokeOff, "broke_off", &"reset");
             },
-            left("allowed", "broke_off", ("decided", "allowed", None, 200, "upstream_failed")),
+            left("upstream_error", "broke_off", ("decided", "allowed", None, 200, "upstream_failed")),
         ),
         (
             "the client left in the middle of the answer",
             |record, series| {
                 allow(record, series);
-                record.upstream(UpstreamOutcome::Ok);
+                record.upstream_answered(StatusCode::OK);
                 record.answered(StatusCode::OK);
                 record.relays();
             },
@@ -284,7 +294,7 @@ fn attack_184_a_call_that_takes_long_is_told_before_it_ends() {
         overdue::write_lines(&record.observe);
         let metrics = record.observe.metrics.encode();
         assert!(metrics.contains(&decided("allowed", 1)) && !metrics.contains("ended=\"finished\"} 1"), "{metrics}");
-        record.upstream(UpstreamOutcome::Ok);
+        record.upstream_answered(StatusCode::OK);
         record.answered(StatusCode::OK);
     });
     let [first, second] = lines.as_slice() else { panic!("two lines: {lines:?}") };
@@ -307,7 +317,7 @@ fn attack_184_a_call_that_takes_long_is_told_before_it_ends() {
 fn attack_184_a_stream_is_told_at_its_head_timed_to_it_and_audited_to_its_end() {
     let (lines, metrics) = told(|record, series| {
         allow(record, series);
-        record.upstream(UpstreamOutcome::Ok);
+        record.upstream_answered(StatusCode::OK);
         record.streams(StatusCode::OK);
         record.relays();
         wait(record, 400);
@@ -352,7 +362,7 @@ fn attack_184_every_end_has_its_reason() {
     for (end, reason) in cases {
         let (lines, metrics) = told(|record, series| {
             allow(record, series);
-            record.upstream(UpstreamOutcome::Ok);
+            record.upstream_answered(StatusCode::OK);
             record.streams(StatusCode::OK);
             record.relays();
             end(record);

@@ -4,7 +4,10 @@ use std::{io, net::IpAddr};
 
 use rustls::CertificateError;
 
-use super::certificate::{OwnRefused, is_not_pinned, told};
+use super::{
+    certificate::{OwnRefused, is_not_pinned, told},
+    mismatch::{answers_without_tls, without_tls},
+};
 
 /// The process has no descriptor left, or the system has none (Linux: EMFILE, ENFILE).
 const NO_DESCRIPTORS: [i32; 2] = [24, 23];
@@ -53,6 +56,10 @@ pub enum DialFaultKind {
     TlsName,
     /// The peer refuses the gateway's own certificate, or wants one.
     TlsOwn,
+    /// The port answers without TLS.
+    PlainHttp,
+    /// The port speaks TLS, and was asked without.
+    TlsPort,
     /// Any other failure of TLS.
     Tls,
     /// The handshake, of TLS or of HTTP/2, does not end.
@@ -82,6 +89,8 @@ impl DialFaultKind {
             }
             Self::TlsName => ("tls_name", "cannot be reached: its certificate is for another host"),
             Self::TlsOwn => ("tls_own", "cannot be reached: it refuses the gateway's certificate"),
+            Self::PlainHttp => ("plain_http", "cannot be reached: its port answers without TLS"),
+            Self::TlsPort => ("tls_port", "cannot be reached: its port speaks TLS, and was asked without"),
             Self::Tls => ("tls", "cannot be reached: the TLS handshake failed"),
             Self::TlsTimeout => ("tls_timeout", "did not finish the handshake in time"),
         }
@@ -110,6 +119,8 @@ impl DialFaultKind {
             Self::TlsExpired | Self::TlsNotYetValid | Self::TlsUnknownIssuer | Self::TlsName | Self::Tls => {
                 "check the upstream's certificate, upstream.ca and upstream.tls"
             }
+            Self::PlainHttp => "write http:// in upstream.url, or name the port that speaks TLS",
+            Self::TlsPort => "write https:// in upstream.url, or name the port that speaks plain HTTP",
             Self::TlsOwn => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
             _ => "check that the upstream runs, and upstream.url",
         }
@@ -168,6 +179,9 @@ impl DialFaultKind {
         if inner.is_some_and(|inner| inner.is::<OwnRefused>()) {
             return Self::TlsOwn;
         }
+        if answers_without_tls(cause) {
+            return Self::PlainHttp;
+        }
         let Some(rustls::Error::InvalidCertificate(fault)) = inner.and_then(|inner| inner.downcast_ref()) else {
             return Self::Tls;
         };
@@ -186,6 +200,9 @@ impl DialFault {
     /// A failed TLS handshake.
     pub(super) fn of_tls(cause: io::Error) -> Self {
         let kind = DialFaultKind::of_tls(&cause);
+        if kind == DialFaultKind::PlainHttp {
+            return Self { kind, cause: without_tls() };
+        }
         let cause = told(cause);
         // An alert is the peer's word about the gateway's certificate.
         let kind = if kind == DialFaultKind::Tls { DialFaultKind::of_tls(&cause) } else { kind };
@@ -203,7 +220,7 @@ fn is_hang_up(cause: &io::Error) -> bool {
 mod tests {
     use super::{super::certificate::is_own_refused, *};
 
-    const ALL: [DialFaultKind; 18] = [
+    const ALL: [DialFaultKind; 20] = [
         DialFaultKind::Resolve,
         DialFaultKind::ResolveTimeout,
         DialFaultKind::Address,
@@ -220,6 +237,8 @@ mod tests {
         DialFaultKind::TlsUnknownIssuer,
         DialFaultKind::TlsName,
         DialFaultKind::TlsOwn,
+        DialFaultKind::PlainHttp,
+        DialFaultKind::TlsPort,
         DialFaultKind::Tls,
         DialFaultKind::TlsTimeout,
     ];
@@ -260,6 +279,10 @@ mod tests {
         ] {
             assert_eq!(DialFaultKind::of_tls(&cause), why, "{cause}");
         }
+        let answer = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        let fault = DialFault::of_tls(io::Error::new(io::ErrorKind::InvalidData, answer));
+        assert_eq!((fault.kind, fault.kind.may_pass()), (DialFaultKind::PlainHttp, false));
+        assert!(fault.cause.to_string().starts_with("the port answers without TLS"), "{}", fault.cause);
         let alert = |alert| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
         let fault = DialFault::of_tls(alert(rustls::AlertDescription::CertificateExpired));
         assert_eq!(fault.kind, DialFaultKind::TlsOwn);

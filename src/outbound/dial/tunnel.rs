@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{DialFault, DialFaultKind, Dialler, Peer, Stream};
+use super::{DialFault, DialFaultKind, Dialler, Peer, PlainStream, Stream};
 use crate::{
     base::limits::fetch::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX},
     outbound::{address::AddressRule, proxy::ForwardProxy},
@@ -45,12 +45,14 @@ impl Dialler {
         let tunnel = async {
             let mut last = None;
             for target in self.targets(peer, rule).await? {
-                let Stream::Plain(tcp) = self.dial(&proxy.peer, AddressRule::Configured, limit).await? else {
+                let Stream::Plain(PlainStream { tcp, .. }) =
+                    self.dial(&proxy.peer, AddressRule::Configured, limit).await?
+                else {
                     return Err(failed("the connection to it is not plain TCP"));
                 };
                 match connect(tcp, proxy, &target).await {
                     Ok(tcp) if peer.tls => return self.secure(tcp, &peer.host).await,
-                    Ok(tcp) => return Ok(Stream::Plain(tcp)),
+                    Ok(tcp) => return Ok(Stream::Plain(tcp.into())),
                     Err(fault) => last = Some(fault),
                 }
             }

@@ -11,6 +11,7 @@ use ::h2::RecvStream;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::{body_upload::BodyUpload, h1::Own, h2::StreamSlot, idle::IdlePool};
@@ -21,6 +22,8 @@ pub struct Answer {
     source: Source,
     /// The target that answered, if it is not the configured one.
     moved: Option<Box<PathAndQuery>>,
+    /// A piece that was looked at and is read again.
+    unread: Option<Box<Bytes>>,
 }
 
 enum Source {
@@ -53,7 +56,7 @@ impl std::error::Error for BrokeOff {}
 
 impl Answer {
     pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<IdlePool>) -> Self {
-        Self { source: Source::Alone { incoming, leg: own.map(|own| (own, pool)) }, moved: None }
+        Self { source: Source::Alone { incoming, leg: own.map(|own| (own, pool)) }, moved: None, unread: None }
     }
 
     /// `announced` is the value of `Content-Length`; the library enforces it.
@@ -70,13 +73,22 @@ impl Answer {
             stream,
             upload: upload.map(Box::new),
         };
-        Self { source, moved: None }
+        Self { source, moved: None, unread: None }
     }
 
     /// The same answer, which came from `target` after a redirect.
     pub(super) fn moved_to(mut self, target: PathAndQuery) -> Self {
         self.moved = Some(Box::new(target));
         self
+    }
+
+    /// The first piece of the body, which is read again afterwards; `None` if there is none.
+    pub async fn first_piece(&mut self) -> Option<&Bytes> {
+        if self.unread.is_none() {
+            let frame = self.frame().await?.ok()?;
+            self.unread = frame.into_data().ok().map(Box::new);
+        }
+        self.unread.as_deref()
     }
 
     /// The target that answered, if it is not the configured one: URLs in the answer are relative
@@ -102,6 +114,9 @@ impl Body for Answer {
     type Error = BrokeOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        if let Some(piece) = self.unread.take() {
+            return Poll::Ready(Some(Ok(Frame::data(*piece))));
+        }
         match &mut self.source {
             Source::Alone { incoming, leg } => poll_alone(incoming, leg, cx),
             Source::Shared { stream, slot, left, upload } => {
@@ -114,6 +129,9 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.unread.is_some() {
+            return false;
+        }
         match &self.source {
             // An answer without a body is at its end at once. hyper would otherwise announce its
             // length as 0 over HTTP/2, which is wrong for HEAD and 304. The drop returns its
@@ -124,9 +142,14 @@ impl Body for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        let rest = match &self.source {
             Source::Alone { incoming, .. } => incoming.size_hint(),
             Source::Shared { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        };
+        match (&self.unread, rest.exact()) {
+            (None, _) => rest,
+            (Some(piece), Some(left)) => SizeHint::with_exact(left.saturating_add(piece.len() as u64)),
+            (Some(_), None) => SizeHint::default(),
         }
     }
 }

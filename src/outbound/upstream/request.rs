@@ -16,7 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 use super::upload_clock::UploadClock;
 use crate::outbound::{
-    dial::{DialFaultKind, is_own_refused},
+    dial::{DialFaultKind, is_own_refused, is_tls_port},
     fault::{Fault, FaultKind},
 };
 
@@ -87,6 +87,8 @@ impl Unsent {
         let mut fault = Fault::new(FaultKind::Broken, cause);
         if is_own_refused(&fault.cause) {
             fault.kind = FaultKind::Dial(DialFaultKind::TlsOwn);
+        } else if is_tls_port(&fault.cause) {
+            fault.kind = FaultKind::Dial(DialFaultKind::TlsPort);
         }
         Self { fault, again: None }
     }

@@ -104,7 +104,7 @@ async fn link(upstream: &Arc<Upstream>, old_at: Instant) -> (Link, tokio::task::
     });
     let tcp = TcpStream::connect(address).await.unwrap();
     let freed = &upstream.pools.connector.freed;
-    (Link::over(Stream::Plain(tcp), &upstream.pools.counts, freed, old_at).await.unwrap(), server)
+    (Link::over(Stream::Plain(tcp.into()), &upstream.pools.counts, freed, old_at).await.unwrap(), server)
 }
 
 #[tokio::test]
@@ -140,8 +140,9 @@ async fn attack_179_an_h2_peer_that_died_without_a_word_is_given_up() {
     // SETTINGS, empty, and then nothing more.
     peer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
     let old_at = Instant::now() + Duration::from_secs(600);
-    let link =
-        Link::over(Stream::Plain(tcp), &upstream.pools.counts, &upstream.pools.connector.freed, old_at).await.unwrap();
+    let link = Link::over(Stream::Plain(tcp.into()), &upstream.pools.counts, &upstream.pools.connector.freed, old_at)
+        .await
+        .unwrap();
     // Without a stream no PING is sent.
     later(UPSTREAM_H2_PING * 3).await;
     sleep(Duration::from_millis(20)).await;

@@ -53,7 +53,8 @@ pub(super) fn finding(fault: &AskFault, url: &str) -> Finding {
             .expected("a chain of certificates to an authority that clients trust")
             .fix(trust(certificate)),
         Dial::TlsOwn => Finding::new("tls-client-certificate", at).found(found).expected("TLS without a certificate of the client"),
-        Dial::Tls | Dial::TlsTimeout => Finding::new("tls-failed", at).found(found).expected("TLS 1.2 or 1.3"),
+        Dial::TlsPort => Finding::new("not-http", at).found(found).expected("an answer of HTTP"),
+        Dial::Tls | Dial::PlainHttp | Dial::TlsTimeout => Finding::new("tls-failed", at).found(found).expected("TLS 1.2 or 1.3"),
     }
 }
 
@@ -80,9 +81,7 @@ pub(super) fn words(fault: &AskFault) -> String {
             };
             format!("a certificate {issued}")
         }
-        (Dial::Tls, _) if fault.cause.contains("InvalidContentType") => {
-            "an answer that is not TLS: the port speaks plain HTTP or another protocol".to_owned()
-        }
+        (Dial::PlainHttp, _) => "an answer that is not TLS: the port speaks plain HTTP or another protocol".to_owned(),
         (Dial::Tls | Dial::Proxy | Dial::Connect | Dial::TlsOwn, _) => fault.cause.clone(),
         (other, _) => format!("it {} ({})", other.phrase(), fault.cause),
     }

@@ -35,7 +35,7 @@ fn attack_186_each_member_of_a_batch_has_a_line_and_counts() {
         record.judge_each(|_| (Some(0), Ok(anything())));
         record.permitted(Some(0), None);
         record.decided();
-        record.upstream(UpstreamOutcome::Ok);
+        record.upstream_answered(StatusCode::OK);
         record.answered(StatusCode::OK);
     });
     assert_eq!(lines.len(), 4, "{lines:?}");
@@ -104,7 +104,7 @@ fn attack_186_all_that_a_subscription_names_is_told() {
         record.asked(&Text::from("subscriptions/listen"), &Target::Resources(uris));
         record.permitted(Some(1), None);
         record.decided();
-        record.upstream(UpstreamOutcome::Ok);
+        record.upstream_answered(StatusCode::OK);
         record.streams(StatusCode::OK);
     });
     let told: Vec<_> =
