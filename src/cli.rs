@@ -25,7 +25,8 @@ mod arguments;
 mod check;
 mod check_seals;
 mod demo;
-mod doctor;
+#[doc(hidden)]
+pub mod doctor;
 mod explain;
 mod given;
 mod hash_password;

@@ -1,7 +1,8 @@
 //! Passes every YAML that the documents show through `portcullis check`, so that what is printed is what works.
 //!
 //! A block that is only a part says so in a comment on the line before its fence, `<!-- part: top -->` for top-level keys,
-//! `<!-- part: server -->` for keys of one server or `<!-- part: login -->` for keys of `embedded`, and is completed here. Files and variables that it names are made up.
+//! `<!-- part: server -->` for keys of one server, `upstream` for those of its upstream, `issuer` for keys of one authorization server, or `login` and
+//! `embedded` for keys of `embedded`, and is completed here. Files and variables that it names are made up.
 //! A `yml` block is a Kubernetes manifest: what it has as `gateway.yaml: |` is checked.
 
 #![allow(
@@ -59,12 +60,32 @@ fn blocks(name: &str, document: &str) -> Vec<Block> {
         let before = if at > 0 { lines[at - 1].trim() } else { "" };
         let text = match before.strip_prefix("<!-- part: ").and_then(|rest| rest.strip_suffix(" -->")) {
             None => body,
-            Some("top") => format!("{TOP}{SERVER}{body}"),
+            Some("top") => format!("{}{body}", without(&format!("{TOP}{SERVER}"), &body, 0)),
             Some("server") => {
-                let inner: String = body.lines().map(|line| format!("    {line}\n")).collect();
+                let inner = indented(&body, 4);
                 let decides = body.contains("rules:") || body.contains("access:");
                 let base = if decides { SERVER.replace("    access: authenticated\n", "") } else { SERVER.to_owned() };
-                format!("{TOP}{base}{inner}")
+                format!("{TOP}{}{inner}", without(&base, &inner, 4))
+            }
+            Some("upstream") => {
+                let base = SERVER.replace(" {url: \"http://127.0.0.1:8000/mcp\"}\n", "\n@");
+                format!("{TOP}{}", base.replace('@', &indented(&body, 6)))
+            }
+            Some("issuer") => {
+                let whole = if body.contains("issuer:") {
+                    body
+                } else {
+                    format!("issuer: \"https://login.example.com\"\n{body}")
+                };
+                let base = TOP.replace(" {issuer: \"https://login.example.com\"}\n", "\n@");
+                format!("{}{SERVER}", base.replace('@', &indented(&whole, 4)))
+            }
+            Some("embedded") => {
+                let inner = indented(&body, 6);
+                let own = "  own:\n    embedded:\n      path: /oauth\n      store: {memory: true}\n      grants: [{scopes: [mcp:read]}]\n      \
+                           login: {oidc: {issuer: \"https://login.example.com\", client_id: gateway, client_secret: \"env:IDP_SECRET\"}}\n";
+                let top = TOP.replace("  corporate: {issuer: \"https://login.example.com\"}\n", "");
+                format!("session_keys: [\"env:SESSION_KEY\"]\n{top}{}{inner}{SERVER}", without(own, &inner, 6))
             }
             Some("login") => {
                 let inner: String = body.lines().map(|line| format!("      {line}\n")).collect();
@@ -83,6 +104,28 @@ fn blocks(name: &str, document: &str) -> Vec<Block> {
 fn held(value: &str) -> String {
     let lines = value.lines().map_while(|line| line.strip_prefix("    ").or_else(|| line.is_empty().then_some(line)));
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Each line of `text`, further to the right.
+fn indented(text: &str, by: usize) -> String {
+    text.lines().map(|line| format!("{:by$}{line}\n", "")).collect()
+}
+
+/// `base` without the keys at this depth that `block` has.
+fn without(base: &str, block: &str, depth: usize) -> String {
+    let key = |line: &str| {
+        let rest = line.get(depth..)?;
+        let is_key = line[..depth].trim().is_empty() && !rest.starts_with([' ', '-', '#']);
+        is_key.then(|| rest.split_once(':').map(|(key, _)| key.to_owned())).flatten()
+    };
+    let written: Vec<String> = block.lines().filter_map(key).collect();
+    let mut dropping = false;
+    let kept = base.lines().filter(|line| {
+        let at = line.len() - line.trim_start().len();
+        dropping = key(line).map_or(dropping && at > depth, |key| written.contains(&key));
+        !dropping
+    });
+    kept.map(|line| format!("{line}\n")).collect()
 }
 
 /// Makes the certificates, keys, authorities, accounts and API keys that a block names.
@@ -121,7 +164,8 @@ fn check(block: &Block) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.args(["check", "--config"]).arg(&path).env_clear();
     for name in variables(&block.text) {
-        command.env(name, "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWEta2V5IQ==");
+        let url = name.ends_with("_URL").then_some("redis://127.0.0.1:1/0");
+        command.env(name, url.unwrap_or("c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWEta2V5IQ=="));
     }
     let output = command.output().unwrap();
     if output.status.code() == Some(0) {
@@ -258,4 +302,18 @@ fn the_configuration_reference_says_what_the_table_of_keys_says() {
     }
     let command = "UPDATE_DOCS=1 cargo test --locked --test docs configuration";
     assert!(fs::read_to_string(&path).is_ok_and(|now| now == page), "docs/configuration.md is stale: run `{command}`");
+}
+
+/// The page is written from the catalogue of faults: `UPDATE_DOCS=1` writes it again.
+#[test]
+fn first_4_doctor_troubleshooting_says_what_the_catalogue_says() {
+    let (path, page) = (root().join("docs/troubleshooting.md"), portcullis::cli::doctor::troubleshooting());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let command = "UPDATE_DOCS=1 cargo test --locked --test docs troubleshooting";
+    assert!(
+        fs::read_to_string(&path).is_ok_and(|now| now == page),
+        "docs/troubleshooting.md is stale: run `{command}`"
+    );
 }

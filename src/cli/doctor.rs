@@ -34,6 +34,8 @@ mod output;
 mod outside;
 pub(in crate::cli) mod own;
 
+pub use catalogue::page::page as troubleshooting;
+
 /// What is examined.
 enum Examined {
     Url(String),

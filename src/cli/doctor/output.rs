@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    catalogue::{KNOWN, Known},
+    catalogue::{KnownFault, known},
     finding::Finding,
 };
 
@@ -13,8 +13,8 @@ use super::{
 const INDENT: &str = "            ";
 
 /// The catalogue's row of a finding.
-fn row(id: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|known| known.id == id)
+fn row(id: &str) -> Option<&'static KnownFault> {
+    known().find(|known| known.id == id)
 }
 
 /// For people: one block for each finding.
