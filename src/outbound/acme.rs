@@ -1,0 +1,11 @@
+//! Gets certificates from a CA by ACME (RFC 8555), proves names by TLS-ALPN-01, and renews them.
+
+mod account;
+mod cache;
+mod challenge;
+mod failure;
+pub mod held;
+mod http;
+pub mod keep;
+mod order;
+pub mod settings;
