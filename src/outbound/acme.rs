@@ -3,9 +3,13 @@
 mod account;
 mod cache;
 mod challenge;
+mod client;
 mod failure;
 pub mod held;
-mod http;
 pub mod keep;
 mod order;
 pub mod settings;
+mod suggestion;
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,21 @@
 //! The account at the CA: from the cache, or a new one.
 
-use std::sync::Arc;
-
 use instant_acme::{Account, ExternalAccountKey, NewAccount};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use super::{
-    cache::CacheFault,
-    failure::Failed,
-    held::AcmeHeld,
-    http::{CaClient, Heard},
-};
+use super::{cache::CacheFault, client::CaClient, failure::Failed, held::AcmeHeld};
 use crate::{base::secret::Secret, decide::acme::kept::KeptAccount};
 
 /// The account of the cache, or a new one, which is kept before it is used. With a new one the
 /// operator agrees to the terms of service: the configuration says so.
-pub(super) async fn account(held: &AcmeHeld, client: impl Fn() -> CaClient, heard: &Heard) -> Result<Account, Failed> {
+pub(super) async fn account(held: &AcmeHeld, client: &CaClient) -> Result<Account, Failed> {
     let settings = held.settings();
     let directory = settings.directory.to_string();
     let contact = format!("mailto:{}", settings.email);
     match held.cache.account() {
         Ok(Some(kept)) => {
             let key = PrivatePkcs8KeyDer::from(kept.key.expose());
-            let builder = Account::builder_with_http(Box::new(client()));
+            let builder = Account::builder_with_http(Box::new(client.clone()));
             match builder.from_parts(kept.id.clone(), key, directory.clone()).await {
                 Ok(account) if kept.email == *settings.email => return Ok(account),
                 Ok(account) => {
@@ -41,13 +34,13 @@ pub(super) async fn account(held: &AcmeHeld, client: impl Fn() -> CaClient, hear
     let bound = settings.external_account.as_ref();
     let bound = bound.map(|bound| ExternalAccountKey::new(bound.key_id.to_string(), bound.key.expose()));
     let new = NewAccount { contact: &[&contact], terms_of_service_agreed: true, only_return_existing: false };
-    let builder = Account::builder_with_http(Box::new(client()));
+    let builder = Account::builder_with_http(Box::new(client.clone()));
     let (account, credentials) = (builder.create(&new, directory.clone(), bound.as_ref()).await)
         .map_err(|error| Failed::of("a new account", error, &settings.email))?;
     let key = Secret::new(credentials.private_key().secret_pkcs8_der().to_vec());
     let email = settings.email.to_string();
     keep(held, &KeptAccount { id: account.id().to_owned(), directory, email, key })?;
-    let terms = heard.terms().unwrap_or_else(|| "none that its directory names".to_owned());
+    let terms = client.heard.terms().unwrap_or_else(|| "none that its directory names".to_owned());
     tracing::info!(
         directory = %settings.directory,
         account = account.id(),
@@ -66,9 +59,4 @@ fn keep(held: &AcmeHeld, account: &KeptAccount) -> Result<(), Failed> {
 fn replaces(held: &AcmeHeld, why: &str) {
     let file = held.cache.account_path().display();
     tracing::warn!(%file, why, "the account in the cache cannot be used: a new one replaces it");
-}
-
-/// Shares what the CA says between the clients of one attempt.
-pub(super) fn shared() -> Arc<Heard> {
-    Arc::default()
 }

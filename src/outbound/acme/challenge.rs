@@ -25,7 +25,8 @@ pub(super) fn certificate(domain: &str, digest: &[u8]) -> Result<Arc<CertifiedKe
         let key = KeyPair::generate().map_err(|cause| cause.to_string())?;
         let certificate = params.self_signed(&key).map_err(|cause| cause.to_string())?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let key = aws_lc_rs::default_provider().key_provider.load_private_key(key).map_err(|cause| cause.to_string())?;
+        let key =
+            aws_lc_rs::default_provider().key_provider.load_private_key(key).map_err(|cause| cause.to_string())?;
         // Not compared with the certificate: what clients cannot read is its point.
         Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use instant_acme::{Error, Identifier, Problem};
 
-use super::http::CaFault;
+use super::client::CaFault;
 use crate::decide::acme::{
     refusal::{CaProblem, ValidationsSeen, sentences},
     schedule::AttemptFailure,
@@ -59,6 +59,11 @@ impl Failed {
             other => Self::here(format!("{step}: {other}")),
         }
     }
+}
+
+/// Whether the CA refuses for the number of requests: the same request again makes it worse.
+pub(super) fn is_rate_limit(problem: &Problem) -> bool {
+    CaProblem::new(problem.r#type.as_deref(), None, None, "").is_rate_limit()
 }
 
 /// The problem and its parts. The parts name what is wrong, where there are some.

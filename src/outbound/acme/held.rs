@@ -32,6 +32,8 @@ pub struct AcmeHeld {
     current: ArcSwapOption<IssuedCertificate>,
     challenges: Mutex<Vec<Arc<Challenge>>>,
     trouble: Mutex<Option<String>>,
+    /// For the certificate in use.
+    suggested: Mutex<Option<Suggested>>,
 }
 
 /// A certificate that a CA has issued.
@@ -42,6 +44,14 @@ pub struct IssuedCertificate {
     pub leaf: LeafFacts,
     /// The directory of the CA.
     pub(super) directory: Box<str>,
+}
+
+/// The window in which the CA suggests to renew, and the moment that was chosen in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suggested {
+    pub(super) window: (u64, u64),
+    /// In seconds since 1970.
+    pub(super) at: u64,
 }
 
 /// A name that is being proven.
@@ -93,6 +103,7 @@ impl AcmeHeld {
             current: ArcSwapOption::new(before),
             challenges: Mutex::default(),
             trouble: Mutex::default(),
+            suggested: Mutex::default(),
         };
         held.take_from_cache();
         Ok(Arc::new(held))
@@ -112,7 +123,7 @@ impl AcmeHeld {
                     .current()
                     .is_none_or(|current| !self.fits(&current) || current.leaf.not_after < found.leaf.not_after);
                 if is_newer {
-                    self.current.store(Some(Arc::new(found)));
+                    self.replace(found);
                 }
                 is_newer
             }
@@ -138,6 +149,16 @@ impl AcmeHeld {
 
     pub(super) fn replace(&self, issued: IssuedCertificate) {
         self.current.store(Some(Arc::new(issued)));
+        self.suggest(None);
+    }
+
+    /// What the CA suggests for the certificate in use.
+    pub(super) fn suggested(&self) -> Option<Suggested> {
+        *self.suggested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn suggest(&self, suggested: Option<Suggested>) {
+        *self.suggested.lock().unwrap_or_else(PoisonError::into_inner) = suggested;
     }
 
     /// Whether a certificate is the one that the settings describe.
@@ -148,7 +169,10 @@ impl AcmeHeld {
     /// When a new certificate is due, in seconds since 1970; 0 for at once.
     pub(super) fn due(&self) -> u64 {
         match self.current() {
-            Some(current) if self.fits(&current) => renewal(current.leaf.not_before, current.leaf.not_after),
+            Some(current) if self.fits(&current) => {
+                let suggested = self.suggested().map(|suggested| suggested.at);
+                suggested.unwrap_or_else(|| renewal(current.leaf.not_before, current.leaf.not_after))
+            }
             _ => 0,
         }
     }

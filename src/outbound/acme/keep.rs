@@ -10,10 +10,12 @@ use tokio::{
 
 use super::{
     cache,
+    client::CaClient,
     failure::Failed,
     held::{AcmeHeld, IssuedCertificate, remaining, span},
     order,
     settings::AcmeSettings,
+    suggestion,
 };
 use crate::{
     base::{
@@ -40,10 +42,18 @@ pub async fn keep(held: Arc<AcmeHeld>, fetch: Fetch, clock: Arc<dyn Clock>) {
     let fetch = fetch.reaching(&reach);
     let mut failures = Failures::default();
     let mut is_waiting = false;
+    // When the CA is asked for its suggestion: never while a certificate is due.
+    let mut asked_at = Duration::ZERO;
     loop {
+        let now = clock.now();
+        if held.due() > now.unix_secs() && now.mono >= asked_at {
+            let client = CaClient::new(&fetch, &held.settings().directory, now.wall);
+            asked_at = now.mono.saturating_add(Box::pin(suggestion::ask(&held, client, jitter())).await);
+        }
         let wait = held.due().saturating_sub(clock.now().unix_secs());
         if wait > 0 {
-            sleep(Duration::from_secs(wait).min(ACME_DUE_LOOKED_AT_EVERY)).await;
+            let until_asked = asked_at.saturating_sub(clock.now().mono).max(Duration::from_secs(1));
+            sleep(Duration::from_secs(wait).min(ACME_DUE_LOOKED_AT_EVERY).min(until_asked)).await;
             continue;
         }
         let Some(lock) = blocking(&held, |held| held.cache.lock()).await.flatten() else {
@@ -72,6 +82,7 @@ pub async fn keep(held: Arc<AcmeHeld>, fetch: Fetch, clock: Arc<dyn Clock>) {
         let failed = match result {
             Ok(issued) => {
                 taken(&held, issued, clock.now().wall);
+                asked_at = Duration::ZERO;
                 clock_trouble(&held, clock.now().unix_secs())
             }
             Err(failed) => Some(failed),
@@ -99,7 +110,11 @@ impl Failures {
         let names = held.settings().names();
         if is_account_lost && forget_account(held) && !self.is_account_lost {
             self.is_account_lost = true;
-            tracing::warn!(domains = names, why = said, "the account in the cache is forgotten: a new one is made at once");
+            tracing::warn!(
+                domains = names,
+                why = said,
+                "the account in the cache is forgotten: a new one is made at once"
+            );
             return Duration::ZERO;
         }
         let count = match kind {

@@ -1,6 +1,6 @@
 //! One attempt to get a certificate: account, order, proofs, signing request, chain (RFC 8555 §7).
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus,
@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 use super::{
     account,
     cache::CacheFault,
-    failure::{Failed, problems},
+    client::{CaClient, CaFault},
+    failure::{Failed, is_rate_limit, problems},
     held::{AcmeHeld, IssuedCertificate, Proving},
-    http::CaClient,
+    suggestion,
 };
 use crate::{
     base::{limits::operating::ACME_ORDER_TIMEOUT, secret::Secret},
@@ -31,15 +32,12 @@ const POLLS: RetryPolicy =
 
 /// Orders a certificate, proves its names, and keeps it.
 pub(super) async fn attempt(held: &AcmeHeld, fetch: &Fetch, wall: Duration) -> Result<IssuedCertificate, Failed> {
-    let heard = account::shared();
-    let directory: Arc<str> = Arc::from(&*held.settings().directory);
-    let client =
-        || CaClient { fetch: fetch.clone(), directory: Arc::clone(&directory), heard: Arc::clone(&heard), wall };
+    let client = CaClient::new(fetch, &held.settings().directory, wall);
     let result = async {
-        let account = account::account(held, client, &heard).await?;
+        let account = account::account(held, &client).await?;
         ordered(held, &account).await
     };
-    result.await.map_err(|failed| Failed { retry_after: heard.retry_after(), ..failed })
+    result.await.map_err(|failed| Failed { retry_after: client.heard.retry_after(), ..failed })
 }
 
 async fn ordered(held: &AcmeHeld, account: &Account) -> Result<IssuedCertificate, Failed> {
@@ -47,7 +45,7 @@ async fn ordered(held: &AcmeHeld, account: &Account) -> Result<IssuedCertificate
     let failed = |step: &'static str| move |error: Error| Failed::of(step, error, &settings.email);
     let identifiers: Vec<Identifier> =
         settings.domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await.map_err(failed("a new order"))?;
+    let mut order = begun(held, account, &identifiers).await.map_err(failed("a new order"))?;
     // Dropped at each end of this function: no challenge is answered after it.
     let _proving = Proving(held);
     prove(held, &mut order).await?;
@@ -69,6 +67,21 @@ async fn ordered(held: &AcmeHeld, account: &Account) -> Result<IssuedCertificate
         tracing::error!(%file, cause, "the new certificate is in use but cannot be kept: after a restart another one is ordered");
     }
     Ok(issued)
+}
+
+/// A new order. It names the certificate that it replaces, where the CA wants to know (RFC 9773
+/// §5); an order that is refused with it is sent without it.
+async fn begun(held: &AcmeHeld, account: &Account, identifiers: &[Identifier]) -> Result<Order, Error> {
+    let replaced = held.current().filter(|_| held.suggested().is_some());
+    if let Some(id) = replaced.and_then(|current| suggestion::identifier(&current)) {
+        match account.new_order(&NewOrder::new(identifiers).replaces(id)).await {
+            Ok(order) => return Ok(order),
+            Err(Error::Api(problem)) if !is_rate_limit(&problem) => tracing::debug!(%problem, "an order that replaces"),
+            Err(Error::Other(cause)) if !cause.is::<CaFault>() => tracing::debug!(%cause, "an order that replaces"),
+            Err(error) => return Err(error),
+        }
+    }
+    account.new_order(&NewOrder::new(identifiers)).await
 }
 
 /// Answers the challenge of each name that is not proven yet.

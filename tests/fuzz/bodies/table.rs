@@ -4,7 +4,8 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 37] = [
+pub(crate) const TARGETS: [(&str, Body); 38] = [
+    ("acme", super::acme),
     ("batch", super::batch),
     ("beside", super::beside),
     ("blocks", super::blocks),

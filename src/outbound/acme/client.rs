@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use ::http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER};
 use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER};
 use http_body_util::{BodyExt as _, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 
@@ -28,14 +28,14 @@ use crate::{
 
 /// What the CA said besides its answers.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct CaHeard {
     /// How long the last refusal asked to wait.
     retry_after: Mutex<Option<Duration>>,
     /// The URL of the terms of service.
     terms: Mutex<Option<String>>,
 }
 
-impl Heard {
+impl CaHeard {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,12 +46,19 @@ impl Heard {
 }
 
 /// The client of one attempt.
+#[derive(Clone)]
 pub(super) struct CaClient {
-    pub(super) fetch: Fetch,
-    pub(super) directory: Arc<str>,
-    pub(super) heard: Arc<Heard>,
-    /// Seconds since 1970, for dates in `Retry-After`.
-    pub(super) wall: Duration,
+    fetch: Fetch,
+    directory: Arc<str>,
+    pub(super) heard: Arc<CaHeard>,
+    /// Time since 1970, for dates in `Retry-After`.
+    wall: Duration,
+}
+
+impl CaClient {
+    pub(super) fn new(fetch: &Fetch, directory: &str, wall: Duration) -> Self {
+        Self { fetch: fetch.clone(), directory: Arc::from(directory), heard: Arc::default(), wall }
+    }
 }
 
 /// The CA did not answer, or not as ACME says.
