@@ -1,5 +1,6 @@
 //! Answers in every coding, whole and in pieces, flushed, cut short, damaged and exploding.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
@@ -184,9 +185,13 @@ fn people_c3_attack_284_a_bomb_is_stopped_early() {
         let most = DECODED_BYTES_FREE + DECODED_TIMES_MAX * (bytes_of_bomb - input.len()) as u64;
         assert!(made <= most && decoder.expansion.made() as u64 <= most + 4 * STEP_BYTES as u64, "{name}: {made}");
     }
-    // 64 MiB of spaces by Google's encoder.
-    let bomb = include_bytes!("../../../../../tests/fuzz/seeds/decode/bomb_br");
-    assert_eq!(decoded(Coding::Brotli, &bomb[1..], bomb.len()), Err(BOMB));
+    // 64 MiB of spaces by Google's encoder; also a seed of the fuzz target `decode`.
+    let bomb = STANDARD.decode(concat!(
+        "y///P/glQOKxQCD3/o///3/wSwDEYRGA7v0f////4JcAiMMCAN37P/7//8EvARCHBQC693/8",
+        "//+DXwIgDgsAdO//+P//B78EQBwWAOje//H//w9+CYA4LADQvf/L//8//BIAcVgAoHv/Bw=="
+    ));
+    let bomb = bomb.unwrap();
+    assert_eq!(decoded(Coding::Brotli, &bomb, bomb.len()), Err(BOMB));
 }
 
 #[test]
