@@ -1,6 +1,6 @@
 //! Binds, serves, reloads and stops the gateway; of all layers, only `cli` is above.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use http::Version;
@@ -13,7 +13,6 @@ use tokio::{
 
 use crate::{
     app::{
-        acme::{AcmeKeepers, Sharing},
         admin::Tells,
         build::{Builder, BuiltParts},
         drain::{Drain, Ended},
@@ -23,18 +22,10 @@ use crate::{
         watched::WatchedCertificate,
     },
     base::{clock::Clock, limits::operating::ENTRIES_WITHOUT_FILE_MAX, secret::Secret},
-    config::{ListenTls, Settings, remaining::away::FilesAway, source::ConfigSource},
+    config::{Settings, remaining::away::FilesAway, source::ConfigSource},
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
-        accept::{
-            listener::ClientListener,
-            phase::Phase,
-            room::Room,
-            tls::{
-                Certificates,
-                source::{AcmeCertificates, CertificateSource},
-            },
-        },
+        accept::{listener::ClientListener, phase::Phase, room::Room, tls::Certificates},
         state::{
             anonymous::AnonymousSessions, events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks,
             usage::Usage,
@@ -44,7 +35,6 @@ use crate::{
     outbound::verify::Verifier,
 };
 
-mod acme;
 pub mod admin;
 pub mod asking;
 mod beside;
@@ -73,7 +63,6 @@ pub struct App {
     status: Arc<Status>,
     listeners: Vec<ClientListener>,
     certificates: Vec<WatchedCertificate>,
-    acme: AcmeKeepers,
     admin: TcpListener,
     watch: FileWatch,
     drain: Drain,
@@ -85,6 +74,8 @@ pub struct App {
 pub enum StartFault {
     /// The configuration cannot be applied.
     Config(Vec<String>),
+    /// The gateway cannot listen on an address: a sentence that begins with its key.
+    Bind(String),
     /// The system refused a socket, a thread or randomness.
     System(String),
 }
@@ -103,7 +94,6 @@ impl App {
         // Before the build, so that a change during the build is noticed.
         let watch = FileWatch::from(settings.files.clone(), reload::stamps(&settings.files));
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
-        let acme = AcmeKeepers::new(&certificates);
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
         let (mut snapshot, parts) = builder.build(&settings, &BuiltParts::default()).map_err(StartFault::Config)?;
@@ -117,7 +107,6 @@ impl App {
             .ok_or_else(|| StartFault::System("the gateway's name in Via is not valid".to_owned()))?;
         let usage = Arc::<Usage>::default();
         let status = Arc::new(Status::new(observe, &usage, &settings, &parts));
-        status.follow_acme(acme.held());
         let told = Arc::clone(&status);
         let gateway = Arc::new(Gateway {
             is_ready: Box::new(move || told.ready().reasons.is_empty()),
@@ -137,8 +126,9 @@ impl App {
             via,
         });
         let (mut listeners, mut watched) = (Vec::new(), Vec::new());
-        for (listen, certificates) in settings.listen.iter().zip(certificates) {
-            let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
+        for (index, (listen, certificates)) in settings.listen.iter().zip(certificates).enumerate() {
+            let key = || format!("listen[{index}].address");
+            let system = |cause: io::Error| StartFault::Bind(not_bound(&key(), listen.address, &cause));
             let bound =
                 ClientListener::bind(listen.address, certificates.as_ref(), listen.proxy_protocol, &observe.metrics)
                     .map_err(system)?
@@ -150,8 +140,8 @@ impl App {
         for one in &watched {
             one.tell(settings.public_url.host(), clock.now().wall, &observe.metrics);
         }
-        let admin =
-            bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
+        let admin = bind_admin(&settings)
+            .map_err(|cause| StartFault::Bind(not_bound("admin.address", settings.admin, &cause)))?;
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {
             config,
@@ -162,7 +152,6 @@ impl App {
             status,
             listeners,
             certificates: watched,
-            acme,
             admin,
             watch,
             drain: Drain::new(),
@@ -229,7 +218,6 @@ impl App {
             gateway: self.gateway,
             status: Arc::clone(&status),
             certificates: self.certificates,
-            acme: self.acme,
             watch: self.watch,
             withdrawn: Vec::new(),
             away: FilesAway::new(ENTRIES_WITHOUT_FILE_MAX),
@@ -275,26 +263,28 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
 }
 
 /// The certificates of each listener, `None` for plaintext.
-fn certificates(settings: &Settings) -> Result<Vec<Option<CertificateSource>>, Vec<String>> {
-    let (mut all, mut wrong, mut sharing) = (Vec::new(), Vec::new(), Sharing::default());
+fn certificates(settings: &Settings) -> Result<Vec<Option<Arc<Certificates>>>, Vec<String>> {
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
     for (index, listen) in settings.listen.iter().enumerate() {
-        let source = match &listen.tls {
-            None => Ok(None),
-            Some(ListenTls::Files(tls)) => {
-                let loaded = Certificates::load(&tls.certificate, &tls.key);
-                loaded.map(|files| Some(CertificateSource::Files(files))).map_err(|why| format!("tls: {why}"))
-            }
-            Some(ListenTls::Acme(acme)) => {
-                let held = sharing.held(acme, None).map_err(|why| format!("tls.acme.cache: {why}"));
-                held.map(|held| Some(CertificateSource::Acme(AcmeCertificates::new(held))))
-            }
-        };
-        match source {
-            Ok(source) => all.push(source),
-            Err(why) => wrong.push(format!("listen[{index}].{why}")),
+        match listen.tls.as_ref().map(|tls| Certificates::load(&tls.certificate, &tls.key)).transpose() {
+            Ok(certificates) => all.push(certificates),
+            Err(why) => wrong.push(format!("listen[{index}].tls: {why}")),
         }
     }
     if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+}
+
+/// Why the gateway cannot listen on `address`, which `key` names, and what to do.
+fn not_bound(key: &str, address: SocketAddr, cause: &io::Error) -> String {
+    let advice = match cause.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; end it, or choose another address",
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port, such as 8443, and forward to it"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; choose one that it has, or 0.0.0.0",
+        _ => "choose another address",
+    };
+    format!("{key}: the gateway cannot listen on {address} ({cause}): {advice}")
 }
 
 fn bind_admin(settings: &Settings) -> io::Result<TcpListener> {
@@ -331,7 +321,7 @@ impl fmt::Display for StartFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(problems) => out.write_str(&problems.join("\n")),
-            Self::System(cause) => out.write_str(cause),
+            Self::Bind(cause) | Self::System(cause) => out.write_str(cause),
         }
     }
 }

@@ -9,12 +9,13 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     base::version::VERSION,
     cli::{
         arguments::{ConfigFile, Doctor, Explain, KeyCommand},
+        serve::arguments::Serve,
         shell::{Completions, ManPages},
         terminal::{BAD_CONFIG, complain, print},
     },
@@ -25,6 +26,7 @@ mod arguments;
 mod check;
 mod check_seals;
 mod demo;
+mod demo_box;
 #[doc(hidden)]
 pub mod doctor;
 mod explain;
@@ -32,6 +34,7 @@ mod given;
 mod hash_password;
 mod key;
 mod run;
+mod serve;
 mod shell;
 mod terminal;
 mod unobserved;
@@ -47,6 +50,12 @@ struct Arguments {
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 fault or findings (doctor), 2 bad configuration or arguments, 3 refused (explain).";
 
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  portcullis serve --upstream http://127.0.0.1:8000/mcp --demo-account
+  portcullis serve --public-url https://mcp.example.com --upstream http://127.0.0.1:8000/mcp \\
+      --issuer https://login.example.com/realms/main --allow-all --tls-cert tls.crt --tls-key tls.key";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve, and print the addresses that were bound.
@@ -60,6 +69,12 @@ enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
+    /// Serve without a file: the settings are flags, or variables.
+    ///
+    /// Each flag is a key of the configuration file; --print-config prints that file. A list is
+    /// repeated, or separated by commas or spaces. Relative paths are relative to the current folder.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<Serve>),
     /// Check a configuration and print every problem at once, as file:line:column.
     Check(ConfigFile),
     /// Print a configuration as understood; or, with --server, how a request would be decided.
@@ -88,8 +103,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 
-    let Arguments { command } = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
+    let read = Arguments::command().try_get_matches_from(arguments);
+    let (Arguments { command }, matches) = match read.and_then(|of| Ok((Arguments::from_arg_matches(&of)?, of))) {
+        Ok(read) => read,
         Err(message) => {
             let text = message.render().to_string();
             let show = if message.use_stderr() { complain } else { print };
@@ -98,6 +114,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(match command {
+        Command::Serve(of) => serve::serve(&of, matches.subcommand_matches("serve")),
         Command::Run(of) => with(&of, run::run),
         Command::Demo { port } => demo::demo(port),
         Command::Check(of) => with(&of, check::check),
@@ -124,8 +141,6 @@ fn with(of: &ConfigFile, command: impl FnOnce(&ConfigSource) -> u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parsed(line: &str) -> Result<Arguments, clap::Error> {
@@ -153,6 +168,13 @@ mod tests {
             ("portcullis check", true),
             ("portcullis check -", true),
             ("portcullis check -c -", true),
+            ("portcullis serve", true),
+            ("portcullis serve --upstream u --demo-account", true),
+            ("portcullis serve --scope a --scope b --listen a --listen b --allow-all", true),
+            ("portcullis serve -- npx server", true),
+            ("portcullis serve a.yaml", false),
+            ("portcullis serve --upstream u --upstream v", false),
+            ("portcullis serve --allow-all=false", false),
             ("portcullis schema", true),
             ("portcullis schema --config a.yaml", false),
             ("portcullis explain --config a.yaml", true),

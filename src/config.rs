@@ -2,15 +2,16 @@
 
 mod accepted_clients;
 mod accounts;
-mod acme;
 mod api_keys;
 mod check;
 mod claims;
+pub mod demo_account;
 mod documents;
 mod embedded;
 pub mod environment;
 pub mod explain;
 pub mod file;
+pub mod flags;
 mod identity;
 mod introspection;
 pub mod issuer;
@@ -65,7 +66,6 @@ use crate::{
     },
     inbound::state::server::ServerLimits,
     outbound::{
-        acme::settings::AcmeSettings,
         credential::{Credential, IdentityHeader},
         keys::IssuerSettings,
         upstream::UpstreamSettings,
@@ -174,21 +174,12 @@ pub struct ServerProvenance {
 pub struct ListenSettings {
     /// The address to listen on.
     pub address: SocketAddr,
-    /// Where its certificate comes from; `None` for plaintext.
-    pub tls: Option<ListenTls>,
+    /// Certificate chain and key files (PEM); `None` for plaintext.
+    pub tls: Option<TlsFiles>,
     /// Whether each connection must begin with a PROXY header of a trusted proxy.
     pub proxy_protocol: bool,
     /// The path that answers probes for any `Host`.
     pub health: Option<Box<str>>,
-}
-
-/// Where the certificate of a listener comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListenTls {
-    /// From files.
-    Files(TlsFiles),
-    /// From a CA, by ACME.
-    Acme(Box<AcmeSettings>),
 }
 
 /// PEM files of a listener, read again when they change.

@@ -32,7 +32,7 @@ const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig",
     "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
 
 fn bind(folder: &Path) -> Result<App, StartFault> {
-    let config = ConfigSource::File(folder.join("gateway.yaml"));
+    let config = ConfigSource::file(&folder.join("gateway.yaml"));
     let settings = config.load().unwrap_or_else(|problems| panic!("{problems}")).settings;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();
@@ -128,7 +128,7 @@ async fn nothing_serves_where_one_address_is_taken() {
     for place in ["listen:\n  - {address: \"127.0.0.1:0\"", "admin: {address: \"127.0.0.1:0\""] {
         let changed = CONFIG.replacen(place, &place.replace("127.0.0.1:0", &address), 1);
         fs::write(folder.path().join("gateway.yaml"), changed).unwrap();
-        let Err(StartFault::System(why)) = bind(folder.path()) else { panic!("{address} is taken") };
+        let Err(StartFault::Bind(why)) = bind(folder.path()) else { panic!("{address} is taken") };
         assert!(why.contains(&address), "{why}");
     }
 }

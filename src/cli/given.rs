@@ -4,7 +4,6 @@ use std::{
     env,
     io::{self, IsTerminal, Read},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use crate::{
@@ -35,7 +34,7 @@ impl ConfigFile {
         let named = self.file.clone().or_else(|| self.config.clone()).or_else(variable);
         match named {
             Some(path) if path == Path::new("-") => from_input(),
-            Some(path) => Ok(ConfigSource::File(path)),
+            Some(path) => Ok(ConfigSource::file(&path)),
             None if Path::new(DEFAULT).exists() => Ok(ConfigSource::file(Path::new(DEFAULT))),
             None => {
                 complain(&nothing_named(env::current_dir().ok().as_deref()));
@@ -79,7 +78,7 @@ fn text_of(bytes: &[u8]) -> Result<ConfigSource, String> {
         return Err(format!("{INPUT}: found nothing; expected a configuration"));
     }
     let folder = env::current_dir().map_err(|cause| format!("the current folder cannot be found: {cause}"))?;
-    Ok(ConfigSource::Text(Arc::new(GivenText { name: INPUT.to_owned(), text: text.to_owned(), folder })))
+    Ok(ConfigSource::given(GivenText { name: INPUT.to_owned(), text: text.to_owned(), folder, flags: None }))
 }
 
 #[cfg(test)]
@@ -98,8 +97,8 @@ mod tests {
             let why = text_of(&bytes).unwrap_err();
             assert!(why.contains(told), "{why}");
         }
-        let Ok(ConfigSource::Text(of)) = text_of(b"a: 1") else { panic!("a text") };
-        assert_eq!((of.name.as_str(), of.text.as_str()), ("<stdin>", "a: 1"));
+        let source = text_of(b"a: 1").unwrap();
+        assert!(source.load().unwrap_err().to_string().starts_with("<stdin>:1:1 "));
     }
 
     #[test]

@@ -7,7 +7,10 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
     base::{clock::Clock, version::VERSION},
-    cli::terminal::{BAD_CONFIG, FAULT, complain, load, print},
+    cli::{
+        demo_box::demo_box,
+        terminal::{BAD_CONFIG, FAULT, complain, load, print},
+    },
     config::{Settings, file::Loaded, problem::Problem, source::ConfigSource},
     observe::{Observe, audit::Audit, log, metrics::Metrics},
 };
@@ -19,11 +22,12 @@ const WRITER_GRACE: Duration = Duration::from_secs(2);
 
 /// Serves with `config`.
 pub(super) fn run(config: &ConfigSource) -> u8 {
-    let loaded = match load(config) {
-        Ok(loaded) => loaded,
-        Err(code) => return code,
-    };
-    match serve(config, loaded) {
+    load(config).map_or_else(|code| code, |loaded| run_loaded(config, loaded, ""))
+}
+
+/// Serves with `config`, which was read. `told` is what the operator is told when it is ready.
+pub(super) fn run_loaded(config: &ConfigSource, loaded: Loaded, told: &str) -> u8 {
+    match serve(config, loaded, told) {
         Ok(Ended::Finished | Ended::Cut) => 0,
         Ok(Ended::Forced) => FAULT,
         Err(StartFault::Config(problems)) => {
@@ -32,6 +36,10 @@ pub(super) fn run(config: &ConfigSource) -> u8 {
             }
             BAD_CONFIG
         }
+        Err(StartFault::Bind(sentence)) => {
+            complain(&config.placed(&sentence));
+            FAULT
+        }
         Err(StartFault::System(cause)) => {
             complain(&cause);
             FAULT
@@ -39,14 +47,19 @@ pub(super) fn run(config: &ConfigSource) -> u8 {
     }
 }
 
-fn serve(config: &ConfigSource, Loaded { settings, warnings }: Loaded) -> Result<Ended, StartFault> {
+fn serve(config: &ConfigSource, Loaded { settings, warnings }: Loaded, told: &str) -> Result<Ended, StartFault> {
     let log = log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
-    let ended = serve_logged(config, settings, &warnings);
+    let ended = serve_logged(config, settings, &warnings, told);
     log.close(WRITER_GRACE);
     ended
 }
 
-fn serve_logged(config: &ConfigSource, settings: Settings, warnings: &[Problem]) -> Result<Ended, StartFault> {
+fn serve_logged(
+    config: &ConfigSource,
+    settings: Settings,
+    warnings: &[Problem],
+    told: &str,
+) -> Result<Ended, StartFault> {
     let system = |what: &'static str| move |cause: io::Error| StartFault::System(format!("{what}: {cause}"));
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -59,6 +72,7 @@ fn serve_logged(config: &ConfigSource, settings: Settings, warnings: &[Problem])
     let observe = Observe::new(metrics, audit, Arc::clone(&clock));
     // The default is one worker for each CPU that the container may use.
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(system("the runtime"))?;
+    let demo = demo_box(config, &settings);
 
     let ended = runtime.block_on(async {
         let signals = Signals::install().map_err(system("signals"))?;
@@ -67,7 +81,7 @@ fn serve_logged(config: &ConfigSource, settings: Settings, warnings: &[Problem])
         let addresses = app.addresses().map_err(system("listeners"))?;
         let mut relay = JoinSet::new();
         relay.spawn(signals.relay(app.drain(), app.reload()));
-        let ended = Box::pin(app.serve(|| announce(&addresses))).await;
+        let ended = Box::pin(app.serve(|| announce(&addresses, told, demo.as_deref()))).await;
         relay.shutdown().await;
         Ok(ended)
     });
@@ -76,9 +90,16 @@ fn serve_logged(config: &ConfigSource, settings: Settings, warnings: &[Problem])
     ended
 }
 
-fn announce(addresses: &[String]) {
+/// Standard output is for programs, and standard error for people.
+fn announce(addresses: &[String], told: &str, demo: Option<&str>) {
     for line in addresses {
         print(line);
+    }
+    if !told.is_empty() {
+        complain(told.trim_end());
+    }
+    if let Some(demo) = demo {
+        complain(demo);
     }
     print("ready");
     tracing::info!(version = VERSION, "serving");

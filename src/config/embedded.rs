@@ -17,6 +17,7 @@ use crate::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
         claims::claim_names,
+        demo_account,
         keys::{
             embedded::{ACCESS_TOKEN_TTL, REFRESH_GRACE, REFRESH_TOKEN_TTL},
             issuer::{CLOCK_SKEW, REFETCH_FLOOR},
@@ -122,8 +123,8 @@ fn settings(
 ) -> Option<EmbeddedSettings> {
     let path = fields.need("path", "the authorization server's public path, such as /oauth");
     read.path = path.and_then(|field| issuer_path(&field));
-    let login = fields.need("login", "how users log in: a map with `accounts`, `oidc` or `github`");
-    let mut login = login.and_then(|field| login_of(&field, &mut read.kept));
+    let login = fields.need("login", "how users log in: a map with `accounts`, `oidc`, `github` or `demo_account`");
+    let mut login = login.and_then(|field| login_of(&field, &mut read.kept, public_url));
     let (registration, token) = registration::registration(fields.get("registration"));
     read.kept.token = token;
     let clients = fields.get("clients").map(|field| clients::clients(&field)).unwrap_or_default();
@@ -152,7 +153,8 @@ fn settings(
         github::look_at_grants(field, github, grants);
     }
     let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
-    let store::WrittenStore { store, redis, allow_eviction } = store::store(fields);
+    let is_trial = matches!(&login, Some(Login::Accounts(_))) && read.kept.accounts.is_none();
+    let store::WrittenStore { store, redis, allow_eviction } = store::store(fields, is_trial);
     (read.store, read.kept.redis) = (store, redis);
     if let Some(Login::Accounts(accounts)) = &login {
         subjects_are_no_clients(&read.place, fields.of.reading, accounts, &clients);
@@ -195,10 +197,11 @@ fn issuer_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
 }
 
 /// `login`.
-fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
+fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance, public_url: Option<&PublicUrl>) -> Option<Login> {
     let kept = std::cell::RefCell::new(kept);
     field.section("authorization_servers.*.embedded.login", |fields| {
-        fields.exactly_one(&["accounts", "oidc", "github"], |kind, field| match kind {
+        fields.exactly_one(&["accounts", "oidc", "github", "demo_account"], |kind, field| match kind {
+            "demo_account" => demo_account::accounts(&field, public_url).map(Login::Accounts),
             "accounts" => {
                 let path = value::path(&field, "the path of a file with accounts")?;
                 let accounts = accounts(&field, &path);

@@ -6,6 +6,7 @@ use crate::{
     base::limits::operating::CONFIG_BYTES_MAX,
     config::{
         LogSettings, Provenance, ServerProvenance, ServerSettings, Settings, api_keys, check,
+        demo_account::DemoAccount,
         documents::{self, WrittenDocument},
         embedded::WrittenEmbedded,
         environment::{self, Lookup},
@@ -42,6 +43,14 @@ pub struct Loaded {
 /// # Errors
 /// Every problem that it has.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    load_for(path, &DemoAccount::default())
+}
+
+/// Like [`load`], with the demo account of this process.
+///
+/// # Errors
+/// Every problem that it has.
+pub fn load_for(path: &Path, demo: &DemoAccount) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let start = Position { line: 1, column: 1 };
     let unreadable = |cause: io::Error| match secret::too_large(&cause) {
@@ -50,7 +59,9 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     };
     let whole = std::path::absolute(path).map_err(unreadable)?;
     let bytes = secret::bounded(&whole, CONFIG_BYTES_MAX).map_err(unreadable)?;
-    let mut loaded = read(decoded(&bytes, &name)?, &name, whole.parent().unwrap_or(Path::new("/")))?;
+    let lookup: &Lookup<'_> = &environment::process_environment;
+    let around = Surroundings { folder: whole.parent().unwrap_or(Path::new("/")), lookup, demo };
+    let mut loaded = read_around(decoded(&bytes, &name)?, &name, &around)?;
     loaded.settings.files.insert(0, whole);
     Ok(loaded)
 }
@@ -73,20 +84,23 @@ fn refuse(name: &str, Position { line, column }: Position, found: String, expect
     Problems::new(vec![Problem { file, line, column, key, found, expected, suggestion: None }])
 }
 
-/// Reads `text`, calling it `name`; relative paths are relative to `base`.
-///
-/// # Errors
-/// Every problem that it has.
-pub fn read(text: &str, name: &str, base: &Path) -> Result<Loaded, Problems> {
-    read_with(text, name, base, &environment::process_environment)
+/// What a configuration takes from around it.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The folder that relative paths are relative to.
+    pub folder: &'a Path,
+    /// The environment.
+    pub lookup: &'a Lookup<'a>,
+    /// The demo account of this process.
+    pub demo: &'a DemoAccount,
 }
 
-/// Like [`read`], with another environment.
+/// Reads `text`, calling it `name`.
 ///
 /// # Errors
 /// Every problem that it has.
-pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Result<Loaded, Problems> {
-    let reading = Reading::new(name, base, lookup);
+pub fn read_around(text: &str, name: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> {
+    let reading = Reading::new(name, around.folder, around.lookup, around.demo);
     let settings = tree::parse(text, &reading).and_then(|root| {
         let root = Field::root(&reading, &root);
         root.section("", whole)
@@ -110,7 +124,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let proxies = fields.get("trusted_proxies");
     let trusted_proxies = proxies.as_ref().map(listen::trusted_proxies).unwrap_or_default();
     let listeners = fields.need("listen", "a list of addresses to listen on");
-    let listeners = listeners.map(|field| listen::listeners(&field, public_url.as_ref())).unwrap_or_default();
+    let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
     let admin = fields.get("admin");
     let written_admin = admin.as_ref().and_then(listen::admin);
     let api_keys = fields.get("keys");

@@ -27,7 +27,6 @@ use crate::{
     },
 };
 
-pub(super) mod acme;
 pub(super) mod document;
 pub(super) mod embedded;
 pub(super) mod github;
@@ -155,12 +154,11 @@ fn api_keys() -> KeySection {
 
 fn listener() -> KeySection {
     let tls = KeySection {
-        about: "The certificate: PEM files, which are read again when they change, or `acme`.",
-        one_of: &["certificate", "acme"],
+        about: "PEM files, which are read again when they change.",
+        one_of: &[],
         keys: vec![
-            KeyRow::optional("certificate", FILE, "The certificate chain, the server's own certificate first."),
-            KeyRow::optional("key", FILE, "The private key.").or_else("required beside `certificate`"),
-            KeyRow::section("acme", acme::section()),
+            KeyRow::required("certificate", FILE, "The certificate chain, the server's own certificate first."),
+            KeyRow::required("key", FILE, "The private key."),
         ],
     };
     KeySection {

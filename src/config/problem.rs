@@ -13,7 +13,7 @@ const SHOWN_CHARS_MAX: usize = 64;
 pub struct Problem {
     /// The file, as named on the command line.
     pub file: String,
-    /// Line, counted from 1.
+    /// Line, counted from 1; 0 if `file` is not a file, but a flag or a variable.
     pub line: usize,
     /// Column in characters, counted from 1.
     pub column: usize,
@@ -29,7 +29,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}:{} ", self.file, self.line, self.column)?;
+        match self.line {
+            0 => write!(out, "{}: ", self.file)?,
+            line => write!(out, "{}:{line}:{} ", self.file, self.column)?,
+        }
         if !self.key.is_empty() {
             write!(out, "{}: ", self.key)?;
         }
@@ -74,6 +77,12 @@ impl Problems {
         Self { files, entries, ..self }
     }
 
+    /// The same problems, each as `change` tells it.
+    #[must_use]
+    pub(super) fn map(self, change: impl Fn(Problem) -> Problem) -> Self {
+        Self { list: self.list.into_iter().map(change).collect(), ..self }
+    }
+
     /// The problems, in the file's order.
     #[must_use]
     pub fn list(&self) -> &[Problem] {
@@ -116,6 +125,12 @@ pub(super) fn sort(problems: &mut Vec<Problem>) {
         (&a.file, a.line, a.column, &a.key, &a.found).cmp(&(&b.file, b.line, b.column, &b.key, &b.found))
     });
     problems.dedup();
+}
+
+/// A key in the path of a place.
+pub(super) fn key_word(key: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if key.bytes().all(plain) && !key.is_empty() { key.to_owned() } else { quoted(key) }
 }
 
 /// `text` in quotes: escaped, shortened, and hidden if it could contain a secret.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::config::{
     place::Place,
-    problem::{nearest, quoted},
+    problem::{key_word, nearest, quoted},
     reading::Reading,
     tree::{KeyNode, Meaning, Node, Value},
 };
@@ -209,11 +209,7 @@ impl<'r> Field<'r> {
     }
 
     fn name_of(&self, key: &KeyNode) -> String {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        let word = match key.text.bytes().all(plain) && !key.text.is_empty() {
-            true => key.text.clone(),
-            false => quoted(&key.text),
-        };
+        let word = key_word(&key.text);
         if self.place.key.is_empty() { word } else { format!("{}.{word}", self.place.key) }
     }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::config::{
+    demo_account::DemoAccount,
     environment::Lookup,
     place::Place,
     problem::{self, EntryFiles, Problem, Problems},
@@ -21,6 +22,8 @@ pub(super) struct Reading<'a> {
     pub(super) base: &'a Path,
     /// The environment.
     pub(super) lookup: &'a Lookup<'a>,
+    /// The demo account of this process.
+    pub(super) demo: &'a DemoAccount,
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
     files: RefCell<Vec<PathBuf>>,
@@ -33,11 +36,12 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(file: &'a str, base: &'a Path, lookup: &'a Lookup<'a>) -> Self {
+    pub(super) fn new(file: &'a str, base: &'a Path, lookup: &'a Lookup<'a>, demo: &'a DemoAccount) -> Self {
         Self {
             file,
             base,
             lookup,
+            demo,
             problems: RefCell::default(),
             warnings: RefCell::default(),
             files: RefCell::default(),

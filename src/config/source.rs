@@ -7,35 +7,52 @@ use std::{
 };
 
 use crate::config::{
-    file::{self, Loaded},
-    problem::Problems,
+    demo_account::DemoAccount,
+    environment::process_environment,
+    file::{self, Loaded, Surroundings},
+    flags::places::FlagPlaces,
+    problem::{Problem, Problems},
 };
 
 /// A configuration that can be read, and read again.
 #[derive(Clone, Debug)]
-pub enum ConfigSource {
+pub struct ConfigSource {
+    text: SourceText,
+    demo: Arc<DemoAccount>,
+}
+
+#[derive(Clone, Debug)]
+enum SourceText {
     /// A file.
     File(PathBuf),
     /// A text. A reload reads the same text again, and the files that it names.
-    Text(Arc<GivenText>),
+    Given(Arc<GivenText>),
 }
 
 /// A configuration that is not in a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct GivenText {
-    /// What problems call it.
+    /// What messages call it.
     pub name: String,
     /// The YAML.
     pub text: String,
     /// The folder that relative paths are relative to.
     pub folder: PathBuf,
+    /// The flags that it was made from, which messages name in place of its lines.
+    pub flags: Option<FlagPlaces>,
 }
 
 impl ConfigSource {
     /// The file at `path`.
     #[must_use]
     pub fn file(path: &Path) -> Self {
-        Self::File(path.to_owned())
+        Self { text: SourceText::File(path.to_owned()), demo: Arc::default() }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn given(text: GivenText) -> Self {
+        Self { text: SourceText::Given(Arc::new(text)), demo: Arc::default() }
     }
 
     /// Reads it.
@@ -43,25 +60,45 @@ impl ConfigSource {
     /// # Errors
     /// Every problem that it has.
     pub fn load(&self) -> Result<Loaded, Problems> {
-        match self {
-            Self::File(path) => file::load(path),
-            Self::Text(of) => file::read(&of.text, &of.name, &of.folder),
+        let of = match &self.text {
+            SourceText::File(path) => return file::load_for(path, &self.demo),
+            SourceText::Given(of) => of,
+        };
+        let around = Surroundings { folder: &of.folder, lookup: &process_environment, demo: &self.demo };
+        let read = file::read_around(&of.text, &of.name, &around);
+        let Some(flags) = &of.flags else { return read };
+        let placed = |problem: Problem| if problem.file == of.name { flags.placed(problem) } else { problem };
+        match read {
+            Ok(loaded) => Ok(Loaded { warnings: loaded.warnings.into_iter().map(placed).collect(), ..loaded }),
+            Err(problems) => Err(problems.map(placed)),
         }
     }
 
-    /// `told`, a sentence that begins with a key, with the name of the configuration before it.
+    /// The demo account, which [`Self::load`] makes if the configuration asks for it.
+    #[must_use]
+    pub fn demo(&self) -> &DemoAccount {
+        &self.demo
+    }
+
+    /// `told`, a sentence that begins with a key, with the name of the configuration before it; for
+    /// a configuration from flags, with the flag in place of the key.
     #[must_use]
     pub fn placed(&self, told: &str) -> String {
-        format!("{self}: {told}")
+        match &self.text {
+            SourceText::Given(of) if let Some(flags) = &of.flags => {
+                flags.placed_sentence(told).unwrap_or_else(|| format!("{self}: {told}"))
+            }
+            SourceText::Given(_) | SourceText::File(_) => format!("{self}: {told}"),
+        }
     }
 }
 
-/// What problems call it.
+/// What messages call it.
 impl fmt::Display for ConfigSource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(out),
-            Self::Text(of) => out.write_str(&of.name),
+        match &self.text {
+            SourceText::File(path) => path.display().fmt(out),
+            SourceText::Given(of) => out.write_str(&of.name),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::{ffi::OsString, path::Path};
 
 use crate::config::{
-    file::{Loaded, read_with},
+    demo_account::DemoAccount,
+    file::{Loaded, Surroundings, read_around},
     problem::Problems,
 };
 
@@ -48,7 +49,8 @@ fn read(text: &str) -> Result<Loaded, Problems> {
 }
 
 fn read_in(text: &str, base: &Path) -> Result<Loaded, Problems> {
-    read_with(text, "gateway.yaml", base, &environment)
+    let around = Surroundings { folder: base, lookup: &environment, demo: &DemoAccount::default() };
+    read_around(text, "gateway.yaml", &around)
 }
 
 /// The smallest file with `from` replaced.

@@ -28,16 +28,45 @@ pub(super) fn text(text: &str) -> Out {
     Out::Plain(scalar(text))
 }
 
-fn scalar(text: &str) -> String {
+/// A text in one line.
+pub(super) fn scalar(text: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'.' | b'+');
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') && text.bytes().all(safe);
     let reserved =
         matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "y" | "n");
-    let is_url = text.split_once("://").is_some_and(|(_, rest)| rest.bytes().all(|b| safe(b) || b == b':'));
+    let is_url = text.split_once("://").is_some_and(|(scheme, rest)| {
+        !scheme.is_empty()
+            && scheme.bytes().all(|b| b.is_ascii_lowercase())
+            && rest.bytes().all(|b| safe(b) || b == b':')
+    });
     if (is_word && !reserved) || (is_url && !text.ends_with(':')) {
         return text.to_owned();
     }
-    Value::from(text).to_string()
+    in_quotes(text)
+}
+
+/// `text` in double quotes. What a terminal or a reader of YAML could take for something else is
+/// written as a number.
+fn in_quotes(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            ' '..='~' => quoted.push(character),
+            _ if character.is_alphanumeric() => quoted.push(character),
+            _ => {
+                let _ = match u32::from(character) {
+                    code @ 0..=0xffff => write!(quoted, "\\u{code:04x}"),
+                    code => write!(quoted, "\\U{code:08x}"),
+                };
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// A list of texts in one line.

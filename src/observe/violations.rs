@@ -25,8 +25,6 @@ pub enum HandshakeFault {
     Alert,
     /// The handshake did not end in time.
     Timeout,
-    /// The listener has no certificate yet.
-    NoCertificate,
 }
 
 impl HandshakeFault {
@@ -37,7 +35,6 @@ impl HandshakeFault {
             Self::Failed => "tls_handshake",
             Self::Alert => "tls_alert",
             Self::Timeout => "tls_timeout",
-            Self::NoCertificate => "tls_no_certificate",
         }
     }
 }

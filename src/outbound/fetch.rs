@@ -31,7 +31,6 @@ use crate::{
 };
 
 mod answer;
-mod exchange;
 pub(in crate::outbound) mod pinned;
 mod published;
 pub mod roots;

@@ -1,7 +1,5 @@
 //! The first hour of a new user, item by item of what they meet.
 
-mod acme;
-mod acme_failures;
 mod file;
 mod refusals_upstream;
 mod release;

@@ -12,7 +12,11 @@ use portcullis::{
         heads::HeadBounds,
         tokens::{TOKEN_BYTES, TOKEN_BYTES_MAX},
     },
-    config::{explain, file},
+    config::{
+        demo_account::DemoAccount,
+        explain,
+        file::{self, Surroundings},
+    },
     decide::{
         fields::framing::{
             Framing,
@@ -35,8 +39,6 @@ use portcullis::{
 };
 use serde_json::Value;
 
-#[path = "bodies/acme.rs"]
-mod acme;
 #[path = "bodies/answers.rs"]
 mod answers;
 #[path = "bodies/beside.rs"]
@@ -47,6 +49,8 @@ mod credentials;
 mod crossing;
 #[path = "bodies/decode.rs"]
 mod decode;
+#[path = "bodies/flags.rs"]
+mod flags;
 #[path = "bodies/github.rs"]
 mod github;
 #[path = "bodies/grant.rs"]
@@ -63,7 +67,6 @@ mod uri;
 mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
-pub(crate) use acme::acme;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use beside::beside;
 pub(crate) use credentials::{credential_form, introspection_answer};
@@ -293,7 +296,8 @@ pub(crate) fn presented(input: &[u8]) -> bool {
 /// No text stops the reader of the configuration, and what it takes prints as a file that it takes again.
 pub(crate) fn config(input: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(input) else { return false };
-    let read = |text: &str| file::read_with(text, "gateway.yaml", Path::new("/nonexistent"), &|_| None);
+    let around = Surroundings { folder: Path::new("/nonexistent"), lookup: &|_| None, demo: &DemoAccount::default() };
+    let read = |text: &str| file::read_around(text, "gateway.yaml", &around);
     let Ok(loaded) = read(text) else { return false };
     let printed = explain::print(&loaded.settings);
     match read(&printed) {

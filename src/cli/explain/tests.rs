@@ -43,8 +43,9 @@ fn folder() -> (tempfile::TempDir, Settings) {
     let path: PathBuf = folder.path().join("gateway.yaml");
     fs::write(&path, CONFIG).unwrap();
     fs::write(folder.path().join("keys.json"), "{\"keys\":[]}").unwrap();
-    let settings =
-        load(&ConfigSource::File(path)).unwrap_or_else(|_| panic!("the configuration of these tests is good")).settings;
+    let settings = load(&ConfigSource::file(&path))
+        .unwrap_or_else(|_| panic!("the configuration of these tests is good"))
+        .settings;
     (folder, settings)
 }
 

@@ -23,11 +23,13 @@ pub(super) struct WrittenStore {
     pub(super) allow_eviction: bool,
 }
 
-/// `store`.
-pub(super) fn store(fields: &mut Fields<'_>) -> WrittenStore {
+/// `store`. The logins of a trial need not outlive the process.
+pub(super) fn store(fields: &mut Fields<'_>, is_trial: bool) -> WrittenStore {
     let mut redis = None;
     let Some(field) = fields.get("store") else {
-        warn_of_memory(&fields.of, "no `store`");
+        if !is_trial {
+            warn_of_memory(&fields.of, "no `store`");
+        }
         let store = Some(Written { value: StoreSettings::Memory, place: fields.of.place.clone() });
         return WrittenStore { store, redis, allow_eviction: false };
     };
@@ -46,7 +48,9 @@ pub(super) fn store(fields: &mut Fields<'_>) -> WrittenStore {
                 Some(Written { value: StoreSettings::Redis(secret), place: field.place })
             }
             _ if field.bool()? => {
-                warn_of_memory(&field, "true");
+                if !is_trial {
+                    warn_of_memory(&field, "true");
+                }
                 Some(Written { value: StoreSettings::Memory, place: field.place })
             }
             _ => field.wrong("memory: true, or a `file` or `redis` in its place"),

@@ -57,10 +57,10 @@ fn listed(items: Vec<Out>) -> Out {
 
 fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
     match login {
-        Login::Accounts(_) => {
-            let path = kept.accounts.as_ref().map(|path| path.display().to_string());
-            flow([("accounts", text(&path.unwrap_or_default()))])
-        }
+        Login::Accounts(_) => match &kept.accounts {
+            Some(path) => flow([("accounts", text(&path.display().to_string()))]),
+            None => flow([("demo_account", yes())]),
+        },
         Login::Oidc(of) => map([("oidc", oidc(of, kept))]),
         Login::GitHub(of) => map([("github", github(of, kept))]),
     }

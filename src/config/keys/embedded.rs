@@ -128,7 +128,7 @@ pub(super) fn section() -> KeySection {
 fn login() -> KeySection {
     KeySection {
         about: "How users log in.",
-        one_of: &["accounts", "oidc", "github"],
+        one_of: &["accounts", "oidc", "github", "demo_account"],
         keys: vec![
             KeyRow::optional(
                 "accounts",
@@ -139,6 +139,12 @@ fn login() -> KeySection {
             ),
             KeyRow::section("oidc", oidc::section()),
             KeyRow::section("github", github::section()),
+            KeyRow::optional(
+                "demo_account",
+                only_true(),
+                "For trials on this machine: one account `demo`, whose password the gateway makes at each start and prints \
+                 once. Only with a `public_url` on loopback.",
+            ),
         ],
     }
 }

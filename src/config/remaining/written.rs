@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::{
+    demo_account::DemoAccount,
     environment::process_environment,
     reader::{Field, Fields},
     reading::Reading,
@@ -23,7 +24,8 @@ pub(super) fn written<T>(
     [section, key, item]: [&'static str; 3],
     entry: impl Fn(&mut Fields<'_>) -> Option<T>,
 ) -> Entries<T> {
-    let reading = Reading::new("", Path::new("/"), &process_environment);
+    let demo = DemoAccount::default();
+    let reading = Reading::new("", Path::new("/"), &process_environment, &demo);
     let root = tree::parse(text, &reading);
     let mut list: Option<Vec<Field<'_>>> = None;
     if let Some(root) = &root {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::environment;
 use crate::config::{
+    demo_account::DemoAccount,
     reader::Field,
     reading::Reading,
     schema::json_schema,
@@ -27,11 +28,6 @@ const SECTIONS: &[(&str, &str)] = &[
     ("", ""),
     ("listen[]", "/properties/listen/items"),
     ("listen[].tls", "/properties/listen/items/properties/tls"),
-    ("listen[].tls.acme", "/properties/listen/items/properties/tls/properties/acme"),
-    (
-        "listen[].tls.acme.external_account",
-        "/properties/listen/items/properties/tls/properties/acme/properties/external_account",
-    ),
     ("admin", "/properties/admin"),
     ("authorization_servers.*", "/properties/authorization_servers/additionalProperties"),
     ("authorization_servers.*.jwks", "/properties/authorization_servers/additionalProperties/properties/jwks"),
@@ -91,8 +87,8 @@ drain: {}
 
 #[test]
 fn the_schema_has_the_keys_that_the_readers_ask_for() {
-    let base = Path::new("/nonexistent");
-    let reading = Reading::new("gateway.yaml", base, &environment);
+    let (base, demo) = (Path::new("/nonexistent"), DemoAccount::default());
+    let reading = Reading::new("gateway.yaml", base, &environment, &demo);
     let root = tree::parse(EVERY_SECTION, &reading).unwrap();
     let _ = Field::root(&reading, &root).section("", crate::config::file::whole);
     let mut asked: BTreeMap<_, BTreeSet<&str>> = reading.asked.borrow().clone();
@@ -126,14 +122,14 @@ fn every_described_value_has_a_description_or_a_shape() {
 
 #[test]
 fn the_whole_example_and_the_starter_have_the_shape_of_the_schema() {
-    let starter = include_str!("../../../gateway.yaml");
+    let (starter, demo) = (include_str!("../../../gateway.yaml"), DemoAccount::default());
     for text in [super::whole::EXAMPLE, starter, super::SMALLEST] {
         let base = Path::new("/nonexistent");
-        let reading = Reading::new("gateway.yaml", base, &environment);
+        let reading = Reading::new("gateway.yaml", base, &environment, &demo);
         let root = tree::parse(text, &reading).unwrap();
         shape("", &root, &json_schema());
     }
-    let reading = Reading::new("gateway.yaml", Path::new("/nonexistent"), &environment);
+    let reading = Reading::new("gateway.yaml", Path::new("/nonexistent"), &environment, &demo);
     let wrong = tree::parse("public_url: x\nlisten: []\nsecrets: 1\n", &reading).unwrap();
     assert!(std::panic::catch_unwind(|| shape("", &wrong, &json_schema())).is_err());
 }

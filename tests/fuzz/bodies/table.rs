@@ -5,7 +5,6 @@ type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
 pub(crate) const TARGETS: [(&str, Body); 38] = [
-    ("acme", super::acme),
     ("batch", super::batch),
     ("beside", super::beside),
     ("blocks", super::blocks),
@@ -14,6 +13,7 @@ pub(crate) const TARGETS: [(&str, Body); 38] = [
     ("decode", super::decode),
     ("endpoint", super::endpoint),
     ("event_ids", super::event_ids),
+    ("flags", super::flags::flags),
     ("forwarded", super::forwarded),
     ("frames", super::frames),
     ("framing", super::framing),

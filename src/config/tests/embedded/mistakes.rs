@@ -70,7 +70,11 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
             "    issuer: https://login.example.com\n    embedded:\n".to_owned(),
             "5:13 authorization_servers.own.issuer: found a key of an external authorization server; expected `embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed",
         ),
-        (LOGIN, "login: {}".into(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc, github"),
+        (
+            LOGIN,
+            "login: {}".into(),
+            "7:14 §.login: found none of them; expected exactly one of accounts, oidc, github, demo_account",
+        ),
         (
             LOGIN,
             "login: {accounts: missing.yaml}".to_owned(),

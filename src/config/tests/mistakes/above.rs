@@ -292,7 +292,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             "6:13 authorization_servers.corporate.issuer: found a key of an external authorization server; expected `embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed",
             "7:15 authorization_servers.corporate.embedded.grants: found nothing; expected who may be granted which scopes: a scope that no entry names is never granted",
-            "7:15 authorization_servers.corporate.embedded.login: found nothing; expected how users log in: a map with `accounts`, `oidc` or `github`",
+            "7:15 authorization_servers.corporate.embedded.login: found nothing; expected how users log in: a map with `accounts`, `oidc`, `github` or `demo_account`",
             "7:15 authorization_servers.corporate.embedded.path: found nothing; expected the authorization server's public path, such as /oauth",
         ],
     ),
