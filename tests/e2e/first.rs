@@ -1,5 +1,6 @@
 //! The first hour of a new user, item by item of what they meet.
 
+mod doctor_url;
 mod file;
 mod refusals_upstream;
 mod release;

@@ -51,6 +51,8 @@ mod crossing;
 mod decode;
 #[path = "bodies/flags.rs"]
 mod flags;
+#[path = "bodies/foreign.rs"]
+mod foreign;
 #[path = "bodies/github.rs"]
 mod github;
 #[path = "bodies/grant.rs"]
@@ -72,6 +74,7 @@ pub(crate) use beside::beside;
 pub(crate) use credentials::{credential_form, introspection_answer};
 pub(crate) use crossing::hop;
 pub(crate) use decode::decode;
+pub(crate) use foreign::{answer_of, challenge_field, told_claims};
 pub(crate) use github::github;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};
 pub(crate) use messages::{batch, peek};

@@ -9,6 +9,8 @@ use super::{
     finding::Finding,
 };
 
+/// The longest value; no word of the catalogue is longer.
+const VALUE_CHARS_MAX: usize = 2_000;
 /// The column where values begin.
 const INDENT: &str = "            ";
 
@@ -32,7 +34,7 @@ fn block(finding: &Finding) -> String {
     };
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
-            let value = value.replace('\n', &format!("\n{INDENT}"));
+            let value = bounded(value).replace('\n', &format!("\n{INDENT}"));
             // Writing to a string cannot fail.
             let _ = writeln!(out, "  {name:<10}{value}");
         }
@@ -49,6 +51,12 @@ fn block(finding: &Finding) -> String {
     line("fix", if finding.fix.is_empty() { general } else { &finding.fix });
     line("write", finding.line.as_deref().unwrap_or_default());
     out
+}
+
+/// A text that may come from another server: shortened, and without what a terminal obeys.
+fn bounded(value: &str) -> String {
+    let is_text = |character: &char| *character == '\n' || !character.is_control();
+    value.chars().filter(is_text).take(VALUE_CHARS_MAX).collect()
 }
 
 /// For programs.
@@ -68,12 +76,12 @@ fn member(finding: &Finding) -> Value {
         "id": finding.id,
         "severity": finding.severity.label(),
         "title": known.map(|known| known.title),
-        "at": finding.at,
-        "found": finding.found,
-        "expected": finding.expected,
+        "at": bounded(&finding.at),
+        "found": bounded(&finding.found),
+        "expected": bounded(&finding.expected),
         "seen": seen,
         "cause": known.map(|known| known.cause),
-        "fix": if finding.fix.is_empty() { general } else { &finding.fix },
+        "fix": bounded(if finding.fix.is_empty() { general } else { &finding.fix }),
         "line": finding.line,
     })
 }

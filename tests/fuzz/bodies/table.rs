@@ -4,10 +4,12 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 38] = [
+pub(crate) const TARGETS: [(&str, Body); 41] = [
+    ("answer_of", super::answer_of),
     ("batch", super::batch),
     ("beside", super::beside),
     ("blocks", super::blocks),
+    ("challenge_field", super::challenge_field),
     ("config", super::config),
     ("credential_form", super::credential_form),
     ("decode", super::decode),
@@ -42,5 +44,6 @@ pub(crate) const TARGETS: [(&str, Body); 38] = [
     ("sse", super::sse),
     ("stored_value", super::stored_value),
     ("task_search", super::task_search),
+    ("told_claims", super::told_claims),
     ("uri", super::uri),
 ];

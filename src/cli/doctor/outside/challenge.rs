@@ -96,7 +96,7 @@ pub(super) fn judge(answer: &WebAnswer, method: &str, url: &str) -> Challenged {
             Finding::new("challenge-metadata-host", at)
                 .found(parameter)
                 .expected(format!("a URL that begins with {own}/"))
-                .fix(behind_a_proxy("the URL of its metadata")),
+                .fix(other_host(&named.value, "the URL of its metadata")),
         );
         // An internal name would not be reached by clients either.
         let is_inside = is_loopback_name(host_of(&origin)) || !host_of(&origin).contains('.');
@@ -105,6 +105,12 @@ pub(super) fn judge(answer: &WebAnswer, method: &str, url: &str) -> Challenged {
         }
     }
     Challenged { metadata: Some(named.value.clone()), findings }
+}
+
+/// What to do if a server names another host than the user: one of the two is not its public name.
+pub(super) fn other_host(url: &str, what: &str) -> String {
+    let origin = origin_of(url);
+    format!("if {origin} is the public name of the server, enter the URL with it; if not, {}", behind_a_proxy(what))
 }
 
 /// The cause that most servers share which publish an internal URL.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Outside,
-    challenge::behind_a_proxy,
+    challenge::{behind_a_proxy, other_host},
     documents::{DocumentOf, Fetched, fetch, rule_of},
     reach::{self, host_of, origin_of, path_of},
 };
@@ -105,7 +105,11 @@ pub(super) async fn find(
     };
     findings.extend(trouble);
     let (resource, said) = judge(&at, &object, of.url);
-    findings.extend(said);
+    // A server that does not know its own URL writes it wrong everywhere: one cause, one finding.
+    let is_known =
+        (findings.iter()).any(|finding| matches!(finding.id, "challenge-metadata-host" | "challenge-metadata-http"));
+    let of_same_cause = |id: &str| matches!(id, "resource-host" | "resource-http");
+    findings.extend(said.into_iter().filter(|finding| !is_known || !of_same_cause(finding.id)));
     (Some(resource), findings)
 }
 
@@ -115,8 +119,15 @@ fn said(status: StatusCode) -> String {
 
 /// What two forms of the document say differently.
 fn differ((one, first): (&str, &Map<String, Value>), (other, second): (&str, &Map<String, Value>)) -> Option<Finding> {
-    let member =
-        ["resource", "authorization_servers"].into_iter().find(|member| first.get(*member) != second.get(*member))?;
+    // A slash at the end follows the URL that was asked.
+    let resource = |of: &Map<String, Value>| {
+        of.get("resource").and_then(Value::as_str).map(|text| text.trim_end_matches('/').to_owned())
+    };
+    let member = match first.get("authorization_servers") == second.get("authorization_servers") {
+        true if resource(first) == resource(second) => return None,
+        true => "resource",
+        false => "authorization_servers",
+    };
     let value = |of: &Map<String, Value>| of.get(member).map_or_else(|| "nothing".to_owned(), Value::to_string);
     Some(
         Finding::new("metadata-forms-differ", format!("GET {other}"))
@@ -174,7 +185,7 @@ fn compare(place: &str, resource: &str, url: &str) -> Option<Finding> {
     if is_same_host && origin.starts_with("http://") && own.starts_with("https://") {
         return Some(about("resource-http").fix(behind_a_proxy("`resource`")));
     }
-    Some(about("resource-host").fix(behind_a_proxy("`resource`")))
+    Some(about("resource-host").fix(other_host(&found, "`resource`")))
 }
 
 /// As clients compare: scheme and host in lower case, no default port, and no slash after a bare

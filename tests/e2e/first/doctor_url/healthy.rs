@@ -1,0 +1,76 @@
+//! Healthy set-ups with the real gateway: nothing is found, and its token passes.
+
+use super::{
+    super::super::{
+        login::world::LoginPlan,
+        world::{Plan, World, nginx::Nginx, token::now},
+    },
+    examined_in,
+};
+
+/// The pretend issuer has no registration, and no page may read its documents.
+const OF_ISSUER: [&str; 4] = ["--ignore", "registration-missing", "--ignore", "issuer-cors"];
+
+async fn silent(world: &World, words: &[&str]) {
+    let mut all = OF_ISSUER.to_vec();
+    all.extend(words);
+    assert_eq!(examined_in(world.folder.path(), &all).await, [], "{words:?}");
+}
+
+#[tokio::test]
+async fn first_4_doctor_is_silent_about_the_gateway_with_an_issuer_and_with_a_token() {
+    let world = World::standard().await;
+    std::fs::write(world.folder.path().join("token"), world.token()).unwrap();
+    silent(&world, &[&world.resource()]).await;
+    silent(&world, &[&format!("{}/", world.resource())]).await;
+    silent(&world, &["--config", "gateway.yaml"]).await;
+    silent(&world, &["--config", "gateway.yaml", "--token-file", "token"]).await;
+    silent(&world, &[&world.resource(), "--origin", "https://app.example"]).await;
+    let late = world.mint().claim("exp", serde_json::json!(now() - 3_600)).token();
+    std::fs::write(world.folder.path().join("late"), late).unwrap();
+    let found = examined_in(
+        world.folder.path(),
+        &[&world.resource(), "--token-file", "late", "--ignore", "registration-missing"],
+    )
+    .await;
+    assert!(found.len() == 1 && found[0].0 == "token-expired", "{found:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn first_4_doctor_is_silent_about_the_gateway_behind_nginx_with_tls() {
+    let world = Plan::standard().tls().start().await;
+    let gateway = world.gateway.listening_address();
+    let directives = format!(
+        "location / {{ proxy_pass https://{gateway}; proxy_set_header Host {}; proxy_ssl_server_name on; proxy_ssl_name localhost;
+           proxy_buffering off; }}",
+        world.authority
+    );
+    let Some(nginx) = Nginx::start(&directives).await else { return world.close().await };
+    std::fs::write(world.folder.path().join("token"), world.token()).unwrap();
+    let at = nginx.url().replace("https://", "");
+    silent(&world, &[&world.resource(), "--ca", "ca.pem", "--reach-at", &at, "--token-file", "token"]).await;
+    // At the proxy's own name, which is not the gateway's: one cause.
+    let url = format!("{}/mcp", nginx.url());
+    let mut words = OF_ISSUER.to_vec();
+    words.extend([url.as_str(), "--ca", "ca.pem"]);
+    let found = examined_in(world.folder.path(), &words).await;
+    let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["challenge-metadata-host"], "{found:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn first_4_doctor_is_silent_about_the_gateway_with_its_own_authorization_server() {
+    let login = LoginPlan::accounts().start().await;
+    let words = [&*login.world.resource(), "--origin", "https://app.example"];
+    assert_eq!(examined_in(login.world.folder.path(), &words).await, []);
+    login.close().await;
+}
+
+#[tokio::test]
+async fn first_4_doctor_is_silent_about_the_gateway_with_tls_at_a_name_without_an_address() {
+    let world = Plan::standard().tls().start().await;
+    silent(&world, &["--config", "gateway.yaml", "--ca", "ca.pem"]).await;
+    world.close().await;
+}

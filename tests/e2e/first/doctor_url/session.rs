@@ -1,0 +1,97 @@
+//! Planted faults that only a client with a token meets.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::{super::super::world::token::now, Pretend, TOKEN, examined_in, portcullis, server, signed_in, with_cors};
+
+/// What `doctor` finds with this token, whose text it never prints.
+async fn with_token(pretend: &Pretend, token: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), token).unwrap();
+    let words = [&pretend.url(), "--token-file", "token"];
+    let found = examined_in(folder.path(), &words).await;
+    let (_, out, err) = portcullis(folder.path(), &["doctor", &pretend.url(), "--token-file", "token", "-v"]).await;
+    let said = token.trim();
+    assert!(said.len() < 12 || !(out + &err).contains(said), "the token is printed");
+    found.into_iter().map(|(id, _)| id).collect()
+}
+
+fn jwt(claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2lnbmF0dXJl", part(&json!({"alg": "RS256"})), part(claims))
+}
+
+#[tokio::test]
+async fn first_4_doctor_reads_the_token_before_it_is_sent_and_says_what_it_says_of_itself() {
+    let pretend = Pretend::start().await;
+    let (base, url) = (pretend.server.url(), pretend.url());
+    let good = json!({"iss": base, "aud": url, "exp": now() + 600, "iat": now()});
+    let but = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        jwt(&claims)
+    };
+    assert_eq!(with_token(&pretend, TOKEN).await, Vec::<String>::new());
+    for (token, ids) in [
+        (String::new(), &["token-empty"][..]),
+        (format!("Bearer {TOKEN}"), &["token-empty"]),
+        ("{\"access_token\":\"opaque-token-of-a-test\"}".to_owned(), &["token-empty"]),
+        ("two tokens-of-the-user".to_owned(), &["token-empty"]),
+        ("another-opaque-token".to_owned(), &["token-refused"]),
+        (jwt(&good), &["token-refused"]),
+        (but("exp", json!(now() - 3_600)), &["token-expired"]),
+        (but("nbf", json!(now() + 3_600)), &["token-not-yet-valid"]),
+        (but("aud", json!(["account"])), &["token-audience"]),
+        (but("aud", Value::Null), &["token-audience"]),
+        (but("iss", json!("https://other.example")), &["token-issuer"]),
+        (but("nonce", json!("n")), &["token-is-id-token"]),
+    ] {
+        assert_eq!(with_token(&pretend, &token).await, ids, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn first_4_doctor_uses_a_session_as_a_client_does() {
+    let cases: [(&str, fn(&super::Seen) -> Vec<super::Step>); 6] = [
+        ("initialize-failed", |seen| answer_to("initialize", seen, || error(seen))),
+        ("tools-list-failed", |seen| answer_to("tools/list", seen, || error(seen))),
+        ("session-lost", |seen| answer_to("tools/list", seen, || server::full(404, &[], ""))),
+        ("not-mcp", |seen| answer_to("initialize", seen, || server::json(200, "{}"))),
+        ("token-scope", |seen| {
+            answer_to("tools/list", seen, || {
+                let challenge = "Bearer error=\"insufficient_scope\", scope=\"mcp:tools\"";
+                server::full(403, &[("WWW-Authenticate", challenge)], "")
+            })
+        }),
+        ("mcp-bad-gateway", |seen| answer_to("initialize", seen, || server::full(502, &[], ""))),
+    ];
+    for (id, script) in cases {
+        let pretend = Pretend::start().await;
+        let base = pretend.server.url();
+        pretend.plant("POST /mcp", move |seen| match seen.header("authorization") {
+            Some(value) if value.ends_with(TOKEN) => script(seen),
+            _ => super::good_challenge(&base),
+        });
+        assert_eq!(with_token(&pretend, TOKEN).await, [id]);
+    }
+}
+
+#[tokio::test]
+async fn first_4_doctor_names_a_proxy_that_holds_back_the_stream() {
+    let pretend = Pretend::start().await;
+    pretend.plant("GET /mcp", |seen| match seen.header("authorization") {
+        Some(_) => vec![super::Step::Hang],
+        None => with_cors(405, &[], ""),
+    });
+    assert_eq!(with_token(&pretend, TOKEN).await, ["stream-buffered"]);
+}
+
+fn answer_to(method: &str, seen: &super::Seen, answer: impl Fn() -> Vec<super::Step>) -> Vec<super::Step> {
+    let message: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+    if message["method"] == method { answer() } else { signed_in(seen) }
+}
+
+fn error(seen: &super::Seen) -> Vec<super::Step> {
+    server::json(200, format!(r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32000,"message":"no"}}}}"#, seen.id()))
+}
