@@ -78,6 +78,10 @@ impl GatewayOf<'_> {
             let mut found = Box::pin(outside.check()).await;
             let is_of_all = found.first().is_some_and(|first| OF_THE_ORIGIN.contains(&first.id));
             for finding in &mut found {
+                // The gateway says what is wrong with each token that it gets.
+                if finding.id == "token-refused" && !finding.found.contains("error=") {
+                    finding.id = "proxy-strips-authorization";
+                }
                 self.add_line(finding, server);
             }
             found.retain(|finding| !findings.contains(finding));

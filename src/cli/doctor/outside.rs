@@ -26,7 +26,7 @@ mod spelling;
 pub(super) mod token;
 
 use first::First;
-use issuer::IssuerOf;
+use issuer::{IssuerKeySet, IssuerOf};
 use metadata::Resource;
 use token::TokenFile;
 
@@ -91,33 +91,37 @@ impl<'a> Outside<'a> {
         findings.extend(spelling::check(self).await);
         let (of_browser, pages_may) = browser::check(self, resource.as_ref()).await;
         findings.extend(of_browser);
+        let mut keys = Vec::new();
         if let Some(resource) = &resource {
             let origin = pages_may.then(|| self.origin.cloned().unwrap_or(browser::INSPECTOR));
             for issuer in resource.issuers.iter().take(ISSUERS_MAX) {
                 let asker = (self.issuer_asker)(issuer);
                 let of = IssuerOf { issuer, named_at: &resource.at, asker: &asker, is_public, origin: origin.as_ref() };
-                findings.extend(of.check().await);
+                findings.extend(of.check(&mut keys).await);
             }
         }
-        findings.extend(Box::pin(self.with_token(resource.as_ref())).await);
+        findings.extend(Box::pin(self.with_token(resource.as_ref(), &keys)).await);
         findings
     }
 
     /// What only a token shows.
-    async fn with_token(&self, resource: Option<&Resource>) -> Vec<Finding> {
+    async fn with_token(&self, resource: Option<&Resource>, keys: &[IssuerKeySet]) -> Vec<Finding> {
         let Some(token) = self.token else { return Vec::new() };
         let mut findings = token.judge(self.url, resource, self.clock.now().wall);
         let Some(authorization) = token.authorization() else { return findings };
-        let of_session = Box::pin(session::check(self, Some(authorization))).await;
-        let is_refused = of_session.iter().any(|finding| finding.id == "token-refused");
-        if is_refused && !findings.is_empty() {
+        let mut of_session = Box::pin(session::check(self, Some(authorization))).await;
+        let refusal = of_session.iter_mut().find(|finding| matches!(finding.id, "token-refused" | "token-opaque"));
+        match refusal {
             // The refusal is what the token's own words explain.
-            return findings;
-        }
-        if !is_refused {
+            Some(_) if !findings.is_empty() => return findings,
+            Some(refusal) if token.has_foreign_signature(keys) => refusal.id = "token-signature",
+            Some(_) => {}
             // The server takes it: what looks odd from here may be as configured there.
-            findings
-                .retain(|finding| matches!(finding.id, "token-expired" | "token-not-yet-valid" | "token-is-id-token"));
+            None => {
+                findings.retain(|finding| {
+                    matches!(finding.id, "token-expired" | "token-not-yet-valid" | "token-is-id-token")
+                });
+            }
         }
         findings.extend(of_session);
         findings

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -76,8 +76,15 @@ impl ServerCertVerifier for EitherVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let second = self.second.verify_server_cert(leaf, others, name, ocsp, now);
-        second.or_else(|_| self.first.verify_server_cert(leaf, others, name, ocsp, now))
+        let by_second = match self.second.verify_server_cert(leaf, others, name, ocsp, now) {
+            Ok(verified) => return Ok(verified),
+            Err(error) => error,
+        };
+        // The verifier that knows the issuer says what else is wrong.
+        self.first.verify_server_cert(leaf, others, name, ocsp, now).map_err(|by_first| match by_first {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => by_second,
+            other => other,
+        })
     }
 
     fn verify_tls12_signature(

@@ -205,7 +205,7 @@ async fn first_4_doctor_is_silent_about_a_healthy_server_and_says_what_it_wants_
         assert!(code == Some(2) && out.is_empty() && err.contains(told), "{words:?}: {code:?} {out} {err}");
     }
 
-    pretend.plant("POST /mcp", |_| server::full(401, &[], ""));
+    pretend.plant("POST /mcp", |_| with_cors(401, &[], ""));
     let (code, out, err) = portcullis(folder.path(), &["doctor", &pretend.url()]).await;
     assert!(code == Some(1) && err.is_empty(), "{code:?} {err}");
     for part in

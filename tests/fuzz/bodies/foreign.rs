@@ -23,7 +23,8 @@ pub(crate) fn challenge_field(input: &[u8]) -> bool {
         .collect();
     let again = challenge_reader::read(&written.join(", ")).expect("what was read can be written");
     let values = |all: &[ReadChallenge]| -> Vec<(String, Vec<(String, String)>)> {
-        let parameters = |of: &ReadChallenge| of.parameters.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
+        let parameters =
+            |of: &ReadChallenge| of.parameters.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
         all.iter().map(|of| (of.scheme.clone(), parameters(of))).collect()
     };
     assert_eq!(values(&again), values(&read));

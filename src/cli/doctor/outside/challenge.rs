@@ -30,9 +30,11 @@ pub(super) fn judge(answer: &WebAnswer, method: &str, url: &str) -> Challenged {
     let lines: Vec<&HeaderValue> = answer.fields.get_all(WWW_AUTHENTICATE).iter().collect();
     if lines.is_empty() {
         let is_page = answer.fields.get(CONTENT_TYPE).is_some_and(|kind| media::is(kind.as_bytes(), "text/html"));
-        let found =
-            if is_page { "401 without WWW-Authenticate, and an HTML page" } else { "401 without WWW-Authenticate" };
-        let finding = Finding::new("challenge-missing", at).found(found).expected(EXPECTED);
+        let (id, found) = match is_page {
+            true => ("challenge-html", "401 without WWW-Authenticate, and an HTML page"),
+            false => ("challenge-missing", "401 without WWW-Authenticate"),
+        };
+        let finding = Finding::new(id, at).found(found).expected(EXPECTED);
         return Challenged { metadata: None, findings: vec![finding] };
     }
     let mut challenges: Vec<ReadChallenge> = Vec::new();

@@ -61,6 +61,7 @@ pub(super) async fn judge(of: &Outside<'_>, answer: &WebAnswer) -> First {
         }
         405 => stopped("mcp-method-refused"),
         421 => stopped("mcp-host-refused").fix(host_fix(of)),
+        403 | 429 | 503 | 520..=530 if is_of_firewall(answer) => stopped("proxy-answers"),
         403 | 400 if names_host(answer) => stopped("mcp-host-refused").fix(host_fix(of)),
         403 | 429 => stopped("mcp-forbidden"),
         502..=504 => stopped("mcp-bad-gateway"),
@@ -81,6 +82,18 @@ fn names_host(answer: &WebAnswer) -> bool {
     ["invalid host", "host header", "host not allowed", "allowedhosts", "allowed_hosts", "disallowed host"]
         .iter()
         .any(|words| text.contains(words))
+}
+
+/// Whether a web firewall or a network of caches answers in place of the server. They also name
+/// themselves where they pass an answer on, so that only their pages and challenges count.
+fn is_of_firewall(answer: &WebAnswer) -> bool {
+    const NAMES: [&str; 9] =
+        ["cloudflare", "akamai", "awselb", "cloudfront", "sucuri", "imperva", "incapsula", "ddos-guard", "varnish"];
+    let is_page = answer.fields.get(CONTENT_TYPE).is_some_and(|kind| media::is(kind.as_bytes(), "text/html"));
+    let server = answer.text(&SERVER).unwrap_or_default().to_ascii_lowercase();
+    let names_itself = NAMES.iter().any(|name| server.contains(name));
+    ["cf-mitigated", "x-amzn-waf-action"].iter().any(|name| answer.fields.contains_key(*name))
+        || (is_page && names_itself)
 }
 
 /// Where a redirect leads, and what that means.

@@ -16,6 +16,14 @@ use crate::{
     outbound::{address::AddressRule, ask::Asker},
 };
 
+/// The keys of an authorization server.
+pub(super) struct IssuerKeySet {
+    /// Its name.
+    pub issuer: String,
+    /// Its keys.
+    pub keys: KeySet,
+}
+
 /// An authorization server to examine.
 pub(super) struct IssuerOf<'a> {
     /// Its name, as the server publishes it.
@@ -31,8 +39,8 @@ pub(super) struct IssuerOf<'a> {
 }
 
 impl IssuerOf<'_> {
-    /// What is wrong with it.
-    pub(super) async fn check(&self) -> Vec<Finding> {
+    /// What is wrong with it. Its usable keys are added to `keys`.
+    pub(super) async fn check(&self, keys: &mut Vec<IssuerKeySet>) -> Vec<Finding> {
         let places = match self.places() {
             Ok(places) => places,
             Err(finding) => return vec![finding],
@@ -64,7 +72,7 @@ impl IssuerOf<'_> {
                         );
                     }
                     findings.extend(self.judge(&place, &object));
-                    findings.extend(self.keys(&place, &object).await);
+                    findings.extend(self.keys(&place, &object, keys).await);
                     return findings;
                 }
                 Fetched::Absent(status) => absent.push(format!("{} at {place}", status.as_u16())),
@@ -182,7 +190,7 @@ impl IssuerOf<'_> {
     }
 
     /// The keys, if the metadata names any. Clients do not need them, but who verifies tokens does.
-    async fn keys(&self, place: &str, object: &Map<String, Value>) -> Option<Finding> {
+    async fn keys(&self, place: &str, object: &Map<String, Value>, all: &mut Vec<IssuerKeySet>) -> Option<Finding> {
         let url = object.get("jwks_uri").and_then(Value::as_str)?;
         let at = format!("GET {url}");
         let named = format!("the keys that jwks_uri at {place} names");
@@ -192,7 +200,10 @@ impl IssuerOf<'_> {
                 Ok(keys) if keys.is_empty() => {
                     Some(Finding::new("jwks-empty", at).found("no key that verifies a signature").expected(named))
                 }
-                Ok(_) => None,
+                Ok(keys) => {
+                    all.push(IssuerKeySet { issuer: self.issuer.to_owned(), keys });
+                    None
+                }
                 Err(fault) => Some(Finding::new("jwks-unreadable", at).found(fault.to_string()).expected(named)),
             },
             Fetched::Absent(status) => {

@@ -97,7 +97,9 @@ pub(super) async fn find(
             Some(first) => findings.push(first),
             None => {
                 // Whatever the challenge lacks has the same cause.
-                findings.retain(|finding| !matches!(finding.id, "challenge-missing" | "challenge-without-metadata"));
+                findings.retain(|finding| {
+                    !matches!(finding.id, "challenge-missing" | "challenge-html" | "challenge-without-metadata")
+                });
                 findings.push(missing);
             }
         }

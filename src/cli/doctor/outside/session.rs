@@ -75,12 +75,8 @@ fn by_status(of: &Outside<'_>, id: &'static str, at: String, answer: &WebAnswer,
     match answer.status {
         StatusCode::UNAUTHORIZED => {
             let opaque = of.token.is_some_and(super::token::TokenFile::is_opaque);
-            let finding = Finding::new("token-refused", at).found(found).expected("200: the token was sent");
-            if opaque {
-                finding.fix("the token cannot be read here: it is no JWT. If the server expects JWTs, ask the issuer for one (at Auth0: with an audience); otherwise look into the server's log")
-            } else {
-                finding
-            }
+            let id = if opaque { "token-opaque" } else { "token-refused" };
+            Finding::new(id, at).found(found).expected("200: the token was sent")
         }
         StatusCode::FORBIDDEN if said.contains("insufficient_scope") => {
             Finding::new("token-scope", at).found(found).expected("a token with these scopes")

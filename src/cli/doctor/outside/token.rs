@@ -3,15 +3,28 @@
 use std::{fs, io, io::Read as _, path::Path, time::Duration};
 
 use http::HeaderValue;
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::metadata::Resource;
+use super::{issuer::IssuerKeySet, metadata::Resource};
 use crate::{
     base::{date::written, limits::tokens::TOKEN_BYTES_MAX},
     cli::doctor::finding::Finding,
-    decide::token::told_claims::ToldClaims,
+    decide::token::{api_key, jwt::UnverifiedJwt, told_claims::ToldClaims},
 };
 
+/// All that sign tokens.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
 /// How far clocks may differ.
 const SKEW_SECS: f64 = 60.0;
 
@@ -131,9 +144,16 @@ impl TokenFile {
         findings
     }
 
-    /// Whether the token can be read here.
+    /// Whether the token is neither a JWT nor an API key of this gateway.
     pub(super) fn is_opaque(&self) -> bool {
-        ToldClaims::read(&self.token).is_none()
+        ToldClaims::read(&self.token).is_none() && !api_key::has_prefix(&self.token)
+    }
+
+    /// Whether none of the keys of its issuer verifies it; not, if they are unknown.
+    pub(super) fn has_foreign_signature(&self, keys: &[IssuerKeySet]) -> bool {
+        let Ok(jwt) = UnverifiedJwt::read(&self.token) else { return false };
+        let of_issuer = keys.iter().find(|of| of.issuer == jwt.issuer());
+        of_issuer.is_some_and(|of| jwt.signed(&ALGORITHMS, &of.keys).is_err())
     }
 }
 

@@ -13,6 +13,8 @@ async fn first_4_doctor_names_what_is_wrong_with_the_first_answer() {
         (403, &[], "Invalid Host header: a.example", "mcp-host-refused"),
         (403, &[], "forbidden", "mcp-forbidden"),
         (429, &[], "", "mcp-forbidden"),
+        (403, &[("Server", "cloudflare"), ("Content-Type", "text/html")], "<html>Just a moment", "proxy-answers"),
+        (503, &[("cf-mitigated", "challenge")], "", "proxy-answers"),
         (500, &[], "", "mcp-server-error"),
         (502, &[("Content-Type", "text/html")], "<html>bad gateway</html>", "mcp-bad-gateway"),
         (504, &[], "", "mcp-bad-gateway"),
@@ -56,6 +58,7 @@ async fn first_4_doctor_names_what_is_wrong_with_the_challenge() {
     let base = "@BASE@";
     for (challenge, id) in [
         ("", "challenge-missing"),
+        ("html", "challenge-html"),
         ("Bearer resource_metadata=\"http://a", "challenge-unreadable"),
         ("resource_metadata=\"http://a\"", "challenge-unreadable"),
         ("Bearer resource_metadata=@BASE@/.well-known/oauth-protected-resource/mcp", "challenge-unreadable"),
@@ -74,7 +77,8 @@ async fn first_4_doctor_names_what_is_wrong_with_the_challenge() {
         let pretend = Pretend::start().await;
         let challenge = challenge.replace(base, &pretend.server.url());
         pretend.plant("POST /mcp", move |_| match challenge.as_str() {
-            "" => with_cors(401, &[("Content-Type", "text/html")], "<html>sign in</html>"),
+            "" => with_cors(401, &[], ""),
+            "html" => with_cors(401, &[("Content-Type", "text/html")], "<html>sign in</html>"),
             challenge => challenged(challenge),
         });
         pretend.expect(id, &format!("POST {}", pretend.url())).await;
