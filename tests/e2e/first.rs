@@ -2,5 +2,6 @@
 
 mod doctor_url;
 mod file;
+mod refusals;
 mod refusals_upstream;
 mod release;
