@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     app::{
+        acme::{AcmeKeepers, Sharing},
         admin::Tells,
         build::{Builder, BuiltParts},
         drain::{Drain, Ended},
@@ -22,10 +23,18 @@ use crate::{
         watched::WatchedCertificate,
     },
     base::{clock::Clock, limits::operating::ENTRIES_WITHOUT_FILE_MAX, secret::Secret},
-    config::{Settings, remaining::away::FilesAway, source::ConfigSource},
+    config::{ListenTls, Settings, remaining::away::FilesAway, source::ConfigSource},
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
-        accept::{listener::ClientListener, phase::Phase, room::Room, tls::Certificates},
+        accept::{
+            listener::ClientListener,
+            phase::Phase,
+            room::Room,
+            tls::{
+                Certificates,
+                source::{AcmeCertificates, CertificateSource},
+            },
+        },
         state::{
             anonymous::AnonymousSessions, events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks,
             usage::Usage,
@@ -35,6 +44,7 @@ use crate::{
     outbound::verify::Verifier,
 };
 
+mod acme;
 pub mod admin;
 pub mod asking;
 mod beside;
@@ -63,6 +73,7 @@ pub struct App {
     status: Arc<Status>,
     listeners: Vec<ClientListener>,
     certificates: Vec<WatchedCertificate>,
+    acme: AcmeKeepers,
     admin: TcpListener,
     watch: FileWatch,
     drain: Drain,
@@ -94,6 +105,7 @@ impl App {
         // Before the build, so that a change during the build is noticed.
         let watch = FileWatch::from(settings.files.clone(), reload::stamps(&settings.files));
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
+        let acme = AcmeKeepers::new(&certificates);
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
         let (mut snapshot, parts) = builder.build(&settings, &BuiltParts::default()).map_err(StartFault::Config)?;
@@ -107,6 +119,7 @@ impl App {
             .ok_or_else(|| StartFault::System("the gateway's name in Via is not valid".to_owned()))?;
         let usage = Arc::<Usage>::default();
         let status = Arc::new(Status::new(observe, &usage, &settings, &parts));
+        status.follow_acme(acme.held());
         let told = Arc::clone(&status);
         let gateway = Arc::new(Gateway {
             is_ready: Box::new(move || told.ready().reasons.is_empty()),
@@ -152,6 +165,7 @@ impl App {
             status,
             listeners,
             certificates: watched,
+            acme,
             admin,
             watch,
             drain: Drain::new(),
@@ -218,6 +232,7 @@ impl App {
             gateway: self.gateway,
             status: Arc::clone(&status),
             certificates: self.certificates,
+            acme: self.acme,
             watch: self.watch,
             withdrawn: Vec::new(),
             away: FilesAway::new(ENTRIES_WITHOUT_FILE_MAX),
@@ -263,12 +278,23 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
 }
 
 /// The certificates of each listener, `None` for plaintext.
-fn certificates(settings: &Settings) -> Result<Vec<Option<Arc<Certificates>>>, Vec<String>> {
-    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+fn certificates(settings: &Settings) -> Result<Vec<Option<CertificateSource>>, Vec<String>> {
+    let (mut all, mut wrong, mut sharing) = (Vec::new(), Vec::new(), Sharing::default());
     for (index, listen) in settings.listen.iter().enumerate() {
-        match listen.tls.as_ref().map(|tls| Certificates::load(&tls.certificate, &tls.key)).transpose() {
-            Ok(certificates) => all.push(certificates),
-            Err(why) => wrong.push(format!("listen[{index}].tls: {why}")),
+        let source = match &listen.tls {
+            None => Ok(None),
+            Some(ListenTls::Files(tls)) => {
+                let loaded = Certificates::load(&tls.certificate, &tls.key);
+                loaded.map(|files| Some(CertificateSource::Files(files))).map_err(|why| format!("tls: {why}"))
+            }
+            Some(ListenTls::Acme(acme)) => {
+                let held = sharing.held(acme, None).map_err(|why| format!("tls.acme.cache: {why}"));
+                held.map(|held| Some(CertificateSource::Acme(AcmeCertificates::new(held))))
+            }
+        };
+        match source {
+            Ok(source) => all.push(source),
+            Err(why) => wrong.push(format!("listen[{index}].{why}")),
         }
     }
     if wrong.is_empty() { Ok(all) } else { Err(wrong) }

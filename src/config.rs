@@ -2,6 +2,7 @@
 
 mod accepted_clients;
 mod accounts;
+mod acme;
 mod api_keys;
 mod check;
 mod claims;
@@ -66,6 +67,7 @@ use crate::{
     },
     inbound::state::server::ServerLimits,
     outbound::{
+        acme::settings::AcmeSettings,
         credential::{Credential, IdentityHeader},
         keys::IssuerSettings,
         upstream::UpstreamSettings,
@@ -174,12 +176,21 @@ pub struct ServerProvenance {
 pub struct ListenSettings {
     /// The address to listen on.
     pub address: SocketAddr,
-    /// Certificate chain and key files (PEM); `None` for plaintext.
-    pub tls: Option<TlsFiles>,
+    /// Where its certificate comes from; `None` for plaintext.
+    pub tls: Option<ListenTls>,
     /// Whether each connection must begin with a PROXY header of a trusted proxy.
     pub proxy_protocol: bool,
     /// The path that answers probes for any `Host`.
     pub health: Option<Box<str>>,
+}
+
+/// Where the certificate of a listener comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenTls {
+    /// From files.
+    Files(TlsFiles),
+    /// From a CA, by ACME.
+    Acme(Box<AcmeSettings>),
 }
 
 /// PEM files of a listener, read again when they change.

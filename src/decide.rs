@@ -1,5 +1,6 @@
 //! All decisions, as pure functions of bytes and values: no clock, no file, no socket.
 
+pub mod acme;
 pub mod authorization_server;
 pub mod fields;
 pub mod json;

@@ -1,5 +1,6 @@
 //! Connections from the gateway to issuers and upstreams; the keys of issuers.
 
+pub mod acme;
 pub mod address;
 pub mod ask;
 pub mod basic;

@@ -47,8 +47,8 @@ use crate::{
 /// Builds snapshots; holds what all of them share.
 pub struct Builder {
     observe: Arc<Observe>,
-    clock: Arc<dyn Clock>,
-    fetch: Fetch,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) fetch: Fetch,
     roots: Roots,
     public_tls: Arc<ClientConfig>,
     resolver: Arc<Resolver>,

@@ -6,7 +6,7 @@ use tokio::{net::TcpSocket, runtime};
 
 use super::{
     build::{Builder, BuiltParts},
-    certificates, outgoing_certificates,
+    outgoing_certificates,
 };
 use crate::{
     authorization_server::{
@@ -15,10 +15,10 @@ use crate::{
         store::{Store, usable},
     },
     base::clock::Clock,
-    config::Settings,
-    inbound::accept::tls::Concern,
+    config::{ListenTls, Settings},
+    inbound::accept::tls::{Certificates, Concern},
     observe::Observe,
-    outbound::fetch::Roots,
+    outbound::{acme::keep, fetch::Roots},
 };
 
 /// Reports what a start with `settings` would refuse: certificates, trust roots, routes, stores.
@@ -29,18 +29,11 @@ use crate::{
 /// One sentence for each problem.
 pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<Vec<String>, Vec<String>> {
     let (mut warnings, mut wrong) = (addresses(settings), Vec::new());
-    match certificates(settings) {
-        Ok(all) => {
-            for (index, certificates) in all.iter().enumerate() {
-                let Some(certificates) = certificates else { continue };
-                let path = certificates.path().display();
-                let concerns = certificates.news(settings.public_url.host(), clock.now().wall);
-                let warning = |concern: Concern| format!("listen[{index}].tls.certificate: {path}: {concern}");
-                warnings.extend(concerns.into_iter().map(warning));
-            }
-        }
+    match files(settings, clock) {
+        Ok(concerns) => warnings.extend(concerns),
         Err(problems) => wrong = problems,
     }
+    warnings.extend(caches(settings));
     warnings.extend(outgoing_certificates::concerns(settings, clock.now().wall));
     for embedded in &settings.embedded {
         if let StoreSettings::File(path) = &embedded.store
@@ -60,6 +53,37 @@ pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>
         Err(fault) => wrong.push(fault.to_string()),
     }
     if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
+}
+
+/// What is wrong with the certificates of listeners that come from files, or soon will be.
+fn files(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Vec<String>, Vec<String>> {
+    let (mut warnings, mut wrong) = (Vec::new(), Vec::new());
+    for (index, listen) in settings.listen.iter().enumerate() {
+        let Some(ListenTls::Files(files)) = &listen.tls else { continue };
+        match Certificates::load(&files.certificate, &files.key) {
+            Ok(certificates) => {
+                let path = certificates.path().display();
+                let concerns = certificates.news(settings.public_url.host(), clock.now().wall);
+                let warning = |concern: Concern| format!("listen[{index}].tls.certificate: {path}: {concern}");
+                warnings.extend(concerns.into_iter().map(warning));
+            }
+            Err(why) => wrong.push(format!("listen[{index}].tls: {why}")),
+        }
+    }
+    if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
+}
+
+/// Caches of ACME that this user could not use. A check creates none, and may run as another user
+/// than the gateway.
+fn caches(settings: &Settings) -> Vec<String> {
+    let said = settings.listen.iter().enumerate().filter_map(|(index, listen)| {
+        let Some(ListenTls::Acme(acme)) = &listen.tls else { return None };
+        let why = keep::cache_trouble(acme)?;
+        Some(format!(
+            "listen[{index}].tls.acme.cache: {why}; the gateway does not start where its own user cannot write there"
+        ))
+    });
+    said.collect()
 }
 
 /// Why the Redis of an embedded server must not be used; `None` if it does not answer.

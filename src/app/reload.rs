@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use crate::{
     authorization_server::settings::StoreSettings,
     base::file_stamp::FileStamp,
-    config::{Settings, file::Loaded, problem::Problems, source::ConfigSource},
+    config::{ListenSettings, ListenTls, Settings, file::Loaded, problem::Problems, source::ConfigSource},
 };
 
 /// The stamp of every file that the settings were read from; `None` if it cannot be read.
@@ -97,7 +97,7 @@ impl FileWatch {
 #[must_use]
 pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
     let sections = [
-        ("listen", now.listen != wanted.listen),
+        ("listen", !same_sockets(&now.listen, &wanted.listen)),
         ("admin", now.admin != wanted.admin),
         ("session_keys", now.session_keys != wanted.session_keys),
         ("log", now.log != wanted.log),
@@ -111,6 +111,18 @@ pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
         (!continues).then(|| format!("authorization_servers.{}.embedded, on the same store file", embedded.name))
     });
     changed.chain(held).map(|what| format!("{what}: changed, which needs a restart")).collect()
+}
+
+/// Whether the listeners of both differ at most in how their certificates are ordered, which needs
+/// no other socket.
+fn same_sockets(now: &[ListenSettings], wanted: &[ListenSettings]) -> bool {
+    let is_same = |(now, wanted): (&ListenSettings, &ListenSettings)| match (&now.tls, &wanted.tls) {
+        (Some(ListenTls::Acme(_)), Some(tls @ ListenTls::Acme(_))) => {
+            ListenSettings { tls: Some(tls.clone()), ..now.clone() } == *wanted
+        }
+        _ => now == wanted,
+    };
+    now.len() == wanted.len() && now.iter().zip(wanted).all(is_same)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{
         Observe,
         metrics::{CompanyIdpFigures, IssuerFigures, StoreFigures},
     },
-    outbound::{keys::IssuerKeys, upstream::Upstream},
+    outbound::{acme::held::AcmeHeld, keys::IssuerKeys, upstream::Upstream},
 };
 
 /// The status of the process. The supervisor updates it, and the admin port reports it.
@@ -26,6 +26,8 @@ pub(super) struct Status {
     pub(super) readiness: Readiness,
     usage: Arc<Usage>,
     told: ArcSwap<InForce>,
+    /// The certificates by ACME.
+    acme: ArcSwap<Vec<Arc<AcmeHeld>>>,
 }
 
 /// The part of the configuration in force that the admin port reports.
@@ -44,7 +46,13 @@ struct InForce {
 impl Status {
     pub(super) fn new(observe: &Arc<Observe>, usage: &Arc<Usage>, settings: &Settings, parts: &BuiltParts) -> Self {
         let told = ArcSwap::from_pointee(InForce::of(settings, parts));
-        Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
+        let (observe, usage) = (Arc::clone(observe), Arc::clone(usage));
+        Self { observe, readiness: Readiness::default(), usage, told, acme: ArcSwap::default() }
+    }
+
+    /// Reports these certificates from now on.
+    pub(super) fn follow_acme(&self, held: Vec<Arc<AcmeHeld>>) {
+        self.acme.store(Arc::new(held));
     }
 
     /// Reports a changed configuration from now on. Ready servers stay ready while the keys of
@@ -97,6 +105,10 @@ impl Tells for Status {
             let troubles = issuer.last_error.into_iter().chain(issuer.trouble);
             report.notes.extend(troubles.map(|why| format!("authorization server {}: {why}", issuer.name)));
         }
+        // A note: a load balancer that sends nothing to an unready gateway would keep the CA's
+        // validation away.
+        let wall = self.observe.clock.now().wall;
+        report.notes.extend(self.acme.load().iter().filter_map(|held| held.note(wall)));
         report
     }
 

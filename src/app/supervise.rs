@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     app::{
+        acme::AcmeKeepers,
         build::{Builder, BuiltParts},
         descriptors,
         drain::Ended,
@@ -39,6 +40,8 @@ pub(super) struct Supervisor {
     pub(super) gateway: Arc<Gateway>,
     pub(super) status: Arc<Status>,
     pub(super) certificates: Vec<WatchedCertificate>,
+    /// The certificates by ACME.
+    pub(super) acme: AcmeKeepers,
     pub(super) watch: FileWatch,
     /// What was withdrawn, or narrowed, since the last reload that succeeded.
     pub(super) withdrawn: Vec<String>,
@@ -57,6 +60,7 @@ impl Supervisor {
     pub(super) async fn run(&mut self) {
         self.keep_states();
         self.keep_keys();
+        self.acme.keep(&self.builder, &mut self.background);
         let mut look = interval(FILES_LOOKED_AT_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -252,12 +256,16 @@ impl Supervisor {
         if !fixed.is_empty() {
             return Err(fixed);
         }
+        let opened = self.acme.opened(&wanted)?;
         let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
         let refused = parts.refused_stores(&self.parts).await;
         if !refused.is_empty() {
             return Err(refused);
         }
         self.apply(wanted, snapshot, parts);
+        self.acme.follow(opened);
+        self.status.follow_acme(self.acme.held());
+        self.acme.keep(&self.builder, &mut self.background);
         tracing::info!(servers = self.settings.servers.len(), "the changed configuration is in force");
         Ok(())
     }

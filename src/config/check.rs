@@ -9,6 +9,7 @@ use crate::{
     outbound::dial::Peer,
 };
 
+mod acme;
 mod beside;
 mod embedded;
 pub(super) mod sections;
@@ -26,6 +27,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     one_issuer_introspects(reading, sections);
     audiences_tell_servers_apart(reading, sections);
     beside::check(reading, sections);
+    acme::check(reading, sections);
 }
 
 /// Health and metrics must never be served on a public listener.

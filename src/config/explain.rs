@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DocumentSettings, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
+        DocumentSettings, ListenSettings, ListenTls, ServerProvenance, ServerSettings, Settings, Totals,
         keys::{
             LOG_FORMAT, LOG_LEVEL,
             path::PATH_ACCESS,
@@ -29,6 +29,7 @@ use crate::{
     },
 };
 
+mod acme;
 mod embedded;
 mod issuer;
 mod removed;
@@ -108,11 +109,12 @@ fn listener(listener: &ListenSettings) -> Out {
     let proxy_protocol = ("proxy_protocol", Out::Plain(listener.proxy_protocol.to_string()));
     let health = listener.health.iter().map(|path| ("health", text(path)));
     let transport = match &listener.tls {
-        Some(tls) => {
+        Some(ListenTls::Files(tls)) => {
             let path = |path: &std::path::Path| text(&path.display().to_string());
             let tls = flow([("certificate", path(&tls.certificate)), ("key", path(&tls.key))]);
             ("tls", tls)
         }
+        Some(ListenTls::Acme(settings)) => ("tls", map([("acme", acme::acme(settings))])),
         None => ("plaintext", yes()),
     };
     map([address, transport, proxy_protocol].into_iter().chain(health))

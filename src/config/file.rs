@@ -124,7 +124,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let proxies = fields.get("trusted_proxies");
     let trusted_proxies = proxies.as_ref().map(listen::trusted_proxies).unwrap_or_default();
     let listeners = fields.need("listen", "a list of addresses to listen on");
-    let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
+    let listeners = listeners.map(|field| listen::listeners(&field, public_url.as_ref())).unwrap_or_default();
     let admin = fields.get("admin");
     let written_admin = admin.as_ref().and_then(listen::admin);
     let api_keys = fields.get("keys");

@@ -27,6 +27,7 @@ use crate::{
     },
 };
 
+pub(super) mod acme;
 pub(super) mod document;
 pub(super) mod embedded;
 pub(super) mod github;
@@ -154,11 +155,12 @@ fn api_keys() -> KeySection {
 
 fn listener() -> KeySection {
     let tls = KeySection {
-        about: "PEM files, which are read again when they change.",
-        one_of: &[],
+        about: "The certificate: PEM files, which are read again when they change, or `acme`.",
+        one_of: &["certificate", "acme"],
         keys: vec![
-            KeyRow::required("certificate", FILE, "The certificate chain, the server's own certificate first."),
-            KeyRow::required("key", FILE, "The private key."),
+            KeyRow::optional("certificate", FILE, "The certificate chain, the server's own certificate first."),
+            KeyRow::optional("key", FILE, "The private key.").or_else("required beside `certificate`"),
+            KeyRow::section("acme", acme::section()),
         ],
     };
     KeySection {

@@ -14,7 +14,8 @@ use crate::{
         names::PublicUrl,
     },
     config::{
-        ListenSettings, TlsFiles,
+        ListenSettings, ListenTls, TlsFiles,
+        acme::{self, WrittenAcme},
         place::{Place, Written},
         reader::{Field, Fields},
         secret, value,
@@ -72,12 +73,14 @@ pub(super) struct WrittenListener {
     /// The place of `proxy_protocol: true`.
     pub(super) proxy_protocol: Option<Place>,
     pub(super) health: Option<Written<Box<str>>>,
+    /// `tls.acme`.
+    pub(super) acme: Option<WrittenAcme>,
 }
 
-/// `listen`.
-pub(super) fn listeners(field: &Field<'_>) -> Vec<WrittenListener> {
+/// `listen`. A certificate is ordered for the host of `public_url` where no domains are written.
+pub(super) fn listeners(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Vec<WrittenListener> {
     let items = field.full_list("maps with an address").unwrap_or_default();
-    let read: Vec<WrittenListener> = items.iter().map(listener).collect();
+    let read: Vec<WrittenListener> = items.iter().map(|item| listener(item, public_url)).collect();
     for (index, one) in read.iter().enumerate() {
         let Some(address) = &one.address else { continue };
         let earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
@@ -88,8 +91,8 @@ pub(super) fn listeners(field: &Field<'_>) -> Vec<WrittenListener> {
     read
 }
 
-fn listener(field: &Field<'_>) -> WrittenListener {
-    let (mut address, mut proxy_protocol, mut health) = (None, None, None);
+fn listener(field: &Field<'_>, public_url: Option<&PublicUrl>) -> WrittenListener {
+    let (mut address, mut proxy_protocol, mut health, mut acme) = (None, None, None, None);
     let settings = field.section("listen[]", |fields| {
         address = fields.need("address", ADDRESS).and_then(|field| socket_address(&field));
         let tls = fields.get("tls");
@@ -101,8 +104,8 @@ fn listener(field: &Field<'_>) -> WrittenListener {
         if let (Some(_), Some(plaintext), true) = (&tls, &plaintext, insists) {
             plaintext.wrong::<()>("either `tls` or `plaintext: true`, not both");
         }
-        let files = match &tls {
-            Some(tls) => Some(tls.section("listen[].tls", tls_files)?),
+        let certificate = match &tls {
+            Some(tls) => Some(tls.section("listen[].tls", |fields| listen_tls(fields, public_url, &mut acme))?),
             None => None,
         };
         let address = address.as_ref()?;
@@ -114,12 +117,12 @@ fn listener(field: &Field<'_>) -> WrittenListener {
         }
         Some(ListenSettings {
             address: address.value,
-            tls: files,
+            tls: certificate,
             proxy_protocol: proxy_protocol.is_some(),
             health: health.as_ref().map(|path: &Written<Box<str>>| path.value.clone()),
         })
     });
-    WrittenListener { address, settings, proxy_protocol, health }
+    WrittenListener { address, settings, proxy_protocol, health, acme }
 }
 
 /// A path that only the probes of this listener ask for.
@@ -137,6 +140,26 @@ fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {
         Ok(value) => Some(Written { value, place: field.place.clone() }),
         Err(_) => field.wrong(ADDRESS),
     }
+}
+
+/// `tls`: files, or `acme`.
+fn listen_tls(
+    fields: &mut Fields<'_>,
+    public_url: Option<&PublicUrl>,
+    written: &mut Option<WrittenAcme>,
+) -> Option<ListenTls> {
+    let Some(field) = fields.get("acme") else { return tls_files(fields).map(ListenTls::Files) };
+    for key in ["certificate", "key"] {
+        if let Some(file) = fields.get(key) {
+            file.reading.problem(
+                &file.place,
+                "a file beside `acme`",
+                "either `certificate` and `key`, or `acme` alone",
+            );
+        }
+    }
+    *written = acme::acme(&field, public_url);
+    written.as_ref().map(|acme| ListenTls::Acme(Box::new(acme.settings.clone())))
 }
 
 fn tls_files(fields: &mut Fields<'_>) -> Option<TlsFiles> {

@@ -8,6 +8,7 @@ use crate::config::{
     problem::Problems,
 };
 
+mod acme;
 mod api_keys;
 mod embedded;
 mod hostile;

@@ -45,7 +45,7 @@
 //!   that was refused only because of another target of its batch; `upstream_…` for a request that
 //!   was allowed and then failed (`upstream_error`: the upstream itself answered with an error); for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
-//!   (the client refused the handshake), `tls_timeout`
+//!   (the client refused the handshake), `tls_timeout`, `tls_no_certificate`
 //! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
 //!   several are joined with commas
 //! - `found`: what came that was refused: the path without its query, the host, the origin, the

@@ -38,7 +38,8 @@ pub struct Observe {
     pub metrics: Arc<Metrics>,
     /// Audit lines.
     pub audit: Audit,
-    pub(super) clock: Arc<dyn Clock>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
     /// The metrics of requests whose path names no server.
     pub(super) unrouted: Arc<ServerSeries>,
     pub(super) ids: RequestIds,

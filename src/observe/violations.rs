@@ -25,6 +25,8 @@ pub enum HandshakeFault {
     Alert,
     /// The handshake did not end in time.
     Timeout,
+    /// The listener has no certificate yet.
+    NoCertificate,
 }
 
 impl HandshakeFault {
@@ -35,6 +37,7 @@ impl HandshakeFault {
             Self::Failed => "tls_handshake",
             Self::Alert => "tls_alert",
             Self::Timeout => "tls_timeout",
+            Self::NoCertificate => "tls_no_certificate",
         }
     }
 }

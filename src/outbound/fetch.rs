@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod answer;
+mod exchange;
 pub(in crate::outbound) mod pinned;
 mod published;
 pub mod roots;

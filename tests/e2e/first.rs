@@ -1,5 +1,7 @@
 //! The first hour of a new user, item by item of what they meet.
 
+mod acme;
+mod acme_failures;
 mod doctor_url;
 mod file;
 mod refusals;

@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod key;
 pub mod leak;
 pub mod nginx;
+pub mod pebble;
 pub mod plan;
 pub mod process;
 #[allow(dead_code, reason = "more tests will ask it")]

@@ -39,6 +39,8 @@ use portcullis::{
 };
 use serde_json::Value;
 
+#[path = "bodies/acme.rs"]
+mod acme;
 #[path = "bodies/answers.rs"]
 mod answers;
 #[path = "bodies/beside.rs"]
@@ -69,6 +71,7 @@ mod uri;
 mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
+pub(crate) use acme::acme;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use beside::beside;
 pub(crate) use credentials::{credential_form, introspection_answer};

@@ -38,3 +38,17 @@ pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 pub const ENTRIES_WITHOUT_FILE_MAX: Duration = Duration::from_secs(60);
 /// For how long changed files must stay as they are before they are read: they may be half-written.
 pub const FILES_AT_REST: Duration = Duration::from_millis(500);
+/// An answer of an ACME server: a directory, an order, or a certificate chain.
+pub const ACME_ANSWER_BYTES_MAX: usize = 256 * KIB;
+/// One request to an ACME server. Some of them work for seconds.
+pub const ACME_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the order until its names are proven, and again until its certificate is there.
+pub const ACME_ORDER_TIMEOUT: Duration = Duration::from_secs(120);
+/// All of one attempt to get a certificate.
+pub const ACME_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(600);
+/// A file in the cache of an ACME account.
+pub const ACME_FILE_BYTES_MAX: u64 = ACME_ANSWER_BYTES_MAX as u64;
+/// How often the cache is looked at while another process orders the certificate.
+pub const ACME_CACHE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+/// The longest sleep until a renewal: the clock may be set, and another process may renew.
+pub const ACME_DUE_LOOKED_AT_EVERY: Duration = Duration::from_secs(3600);

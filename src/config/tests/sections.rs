@@ -28,6 +28,11 @@ const SECTIONS: &[(&str, &str)] = &[
     ("", ""),
     ("listen[]", "/properties/listen/items"),
     ("listen[].tls", "/properties/listen/items/properties/tls"),
+    ("listen[].tls.acme", "/properties/listen/items/properties/tls/properties/acme"),
+    (
+        "listen[].tls.acme.external_account",
+        "/properties/listen/items/properties/tls/properties/acme/properties/external_account",
+    ),
     ("admin", "/properties/admin"),
     ("authorization_servers.*", "/properties/authorization_servers/additionalProperties"),
     ("authorization_servers.*.jwks", "/properties/authorization_servers/additionalProperties/properties/jwks"),
@@ -71,7 +76,7 @@ const SECTIONS: &[(&str, &str)] = &[
 
 /// A file that opens every section, whatever is wrong in it.
 const EVERY_SECTION: &str = "
-listen: [{tls: {}}]
+listen: [{tls: {}}, {tls: {acme: {external_account: {}}}}]
 admin: {}
 authorization_servers:
   a: {introspection: {}, jwks: {}}

@@ -8,8 +8,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{SMALLEST, read, read_in};
+
 use crate::{
-    config::{Hide, Provenance, Settings, explain, file},
+    config::{Hide, ListenTls, Provenance, Settings, explain, file},
     decide::{
         mcp::denial::DenyAs,
         policy::rule::{Access, Subject},
@@ -118,7 +119,8 @@ fn example(folder: &Path) -> Settings {
 fn the_documented_example_means_what_it_says() {
     let folder = folder();
     let settings = example(folder.path());
-    assert_eq!(settings.listen[0].tls.as_ref().unwrap().key, folder.path().join("tls/tls.key"));
+    let Some(ListenTls::Files(files)) = &settings.listen[0].tls else { panic!("no files") };
+    assert_eq!(files.key, folder.path().join("tls/tls.key"));
     assert_eq!(
         settings.files,
         [folder.path().join("tls/tls.crt"), folder.path().join("secret"), folder.path().join("icon.svg")]

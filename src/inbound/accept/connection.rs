@@ -17,7 +17,6 @@ use hyper::{
     service::HttpService,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -40,6 +39,7 @@ use crate::{
             phase::Phase,
             preface, proxied,
             room::Seat,
+            tls::source::ListenerTls,
         },
         answer::{
             reply_body::{ReplyBody, without_content},
@@ -58,7 +58,7 @@ use crate::{
 #[derive(Clone)]
 pub(in crate::inbound) struct Reception {
     /// `None` for plaintext.
-    pub(in crate::inbound) tls: Option<Arc<ServerConfig>>,
+    pub(in crate::inbound) tls: Option<ListenerTls>,
     /// Whether each connection begins with a PROXY header.
     pub(in crate::inbound) has_proxy_header: bool,
     /// The path that answers probes for any `Host`.
@@ -92,7 +92,7 @@ pub(in crate::inbound) async fn serve(
         peer = client;
     }
     let breach = Breach::new(&gateway.observe, &series, peer);
-    let Some(config) = tls else {
+    let Some(tls) = tls else {
         let Some(is_h2) = begins_with_h2(&stream, &seat, &breach, phase.clone()).await else { return };
         let connection = Connection::new(gateway, breach, None, health, &seat);
         if is_h2 {
@@ -104,7 +104,7 @@ pub(in crate::inbound) async fn serve(
     };
     let shaken = tokio::select! {
         biased;
-        shaken = handshake::shake(stream, config, &breach) => shaken,
+        shaken = handshake::shake(stream, &tls, &breach) => shaken,
         () = seat.activity().asked() => return debug!(%peer, "closed during its TLS handshake to make room"),
     };
     let Some(stream) = shaken else { return };

@@ -2,24 +2,30 @@
 
 use std::{io, sync::Arc};
 
-use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::{
+    io::AsyncWriteExt as _,
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor, server::TlsStream};
 use tracing::debug;
 
 use crate::{
-    base::limits::connections::TLS_HANDSHAKE_TIMEOUT, decide::fields::framing::violation::Violation,
-    inbound::accept::framing::breach::Breach, observe::violations::HandshakeFault,
+    base::limits::connections::TLS_HANDSHAKE_TIMEOUT,
+    decide::fields::framing::violation::Violation,
+    inbound::accept::{
+        framing::breach::Breach,
+        tls::source::{ListenerTls, Validations},
+    },
+    observe::violations::HandshakeFault,
 };
 
 /// Performs the handshake. A connection that closes before its first byte is not noted: health
 /// checks and port scanners open many.
 pub(in crate::inbound) async fn shake(
     stream: TcpStream,
-    config: Arc<ServerConfig>,
+    tls: &ListenerTls,
     breach: &Breach,
 ) -> Option<TlsStream<TcpStream>> {
     let deadline = Instant::now() + TLS_HANDSHAKE_TIMEOUT;
@@ -33,11 +39,19 @@ pub(in crate::inbound) async fn shake(
         }
     }
     let peer = breach.peer();
-    match timeout_at(deadline, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => Some(stream),
+    let accepted = async {
+        match &tls.validations {
+            None => TlsAcceptor::from(Arc::clone(&tls.clients)).accept(stream).await.map(Some),
+            // On the heap: the connection would hold its space to its end.
+            Some(validations) => Box::pin(accept_or_validate(stream, tls, validations)).await,
+        }
+    };
+    match timeout_at(deadline, accepted).await {
+        Ok(Ok(stream)) => stream,
         Ok(Err(cause)) => {
             debug!(%peer, %cause, "TLS handshake failed");
-            breach.handshake(fault_of(&cause));
+            let lacks = tls.validations.as_ref().is_some_and(Validations::has_no_certificate);
+            breach.handshake(if lacks { HandshakeFault::NoCertificate } else { fault_of(&cause) });
             None
         }
         Err(_) => {
@@ -46,6 +60,25 @@ pub(in crate::inbound) async fn shake(
             None
         }
     }
+}
+
+/// A connection of a client; `None` after a validation. What offers `acme-tls/1` alone gets a
+/// handshake that proves a name and the end of the connection, and no request is ever read from it.
+/// What offers it among others gets the others: they are in different settings (attack 401).
+async fn accept_or_validate(
+    stream: TcpStream,
+    tls: &ListenerTls,
+    validations: &Validations,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    if !Validations::is_asked(&begun.client_hello()) {
+        return begun.into_stream(Arc::clone(&tls.clients)).await.map(Some);
+    }
+    let name = begun.client_hello().server_name().unwrap_or("no name").to_owned();
+    let mut stream = begun.into_stream(Arc::clone(&validations.config)).await?;
+    debug!(name, "a validation by the CA was answered");
+    stream.shutdown().await?;
+    Ok(None)
 }
 
 fn fault_of(cause: &io::Error) -> HandshakeFault {

@@ -22,7 +22,7 @@ use crate::{
             connection::{self, Reception},
             phase::Phase,
             room::Seat,
-            tls::Certificates,
+            tls::source::CertificateSource,
         },
         state::gateway::Gateway,
     },
@@ -47,7 +47,7 @@ impl ClientListener {
     /// The error of the system.
     pub fn bind(
         address: SocketAddr,
-        certificates: Option<&Arc<Certificates>>,
+        certificates: Option<&CertificateSource>,
         has_proxy_header: bool,
         metrics: &Metrics,
     ) -> io::Result<Self> {
@@ -59,7 +59,7 @@ impl ClientListener {
             warn!(%address, %cause, "TCP keep-alive could not be set; vanished clients will hold their connections for hours");
         }
         socket.bind(address)?;
-        let tls = certificates.map(Certificates::server_config).transpose()?;
+        let tls = certificates.map(CertificateSource::listener_tls).transpose()?;
         let listener = socket.listen(LISTEN_BACKLOG)?;
         let series = metrics.listener(listener.local_addr()?);
         Ok(Self { listener, reception: Reception { tls, has_proxy_header, health: None, series } })

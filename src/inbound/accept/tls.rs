@@ -21,8 +21,10 @@ use self::chain::Chain;
 pub use self::leaf::Concern;
 use crate::base::file_stamp::FileStamp;
 
+mod acme;
 mod chain;
 mod leaf;
+pub mod source;
 
 /// A listener's certificate, swapped whole.
 pub struct Certificates {
@@ -118,22 +120,23 @@ impl Certificates {
     fn looked_at(&self) -> MutexGuard<'_, Looked> {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The TLS settings of the server: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data
-    /// (SPEC F-18).
-    ///
-    /// # Errors
-    /// The error of the TLS library.
-    pub fn server_config(self: &Arc<Self>) -> io::Result<Arc<ServerConfig>> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(io::Error::other)?;
-        Ok(Arc::new(config))
-    }
+/// The TLS settings of a server: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data (SPEC
+/// F-18).
+fn server_config(resolver: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
+    let mut config = bare_config(resolver)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(io::Error::other)?;
+    Ok(Arc::new(config))
+}
+
+fn bare_config(resolver: Arc<dyn ResolvesServerCert>) -> io::Result<ServerConfig> {
+    Ok(ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver))
 }
 
 impl ResolvesServerCert for Certificates {

@@ -4,7 +4,8 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 41] = [
+pub(crate) const TARGETS: [(&str, Body); 42] = [
+    ("acme", super::acme),
     ("answer_of", super::answer_of),
     ("batch", super::batch),
     ("beside", super::beside),
