@@ -28,11 +28,11 @@ use crate::{
 };
 
 mod catalogue;
-pub(in crate::cli) mod finding;
+pub(crate) mod finding;
 mod gateway;
 mod output;
 mod outside;
-pub(in crate::cli) mod own;
+pub(crate) mod own;
 
 pub use catalogue::page::page as troubleshooting;
 

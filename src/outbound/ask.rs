@@ -4,37 +4,36 @@
 //! redirect are answers. It follows no redirect, keeps no cookie and no connection, and sends only
 //! the fields that it is given, `Host` and `Content-Length`.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
-    header::{HOST, LOCATION, PROXY_AUTHORIZATION},
+    HeaderValue, Request, Uri,
+    header::{HOST, PROXY_AUTHORIZATION},
 };
 use rustls::{client::danger::ServerCertVerifier, pki_types::CertificateDer};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{
-    base::limits::fetch::{ASK_BYTES_MAX, ASK_TIMEOUT},
-    outbound::{
-        address::AddressRule,
-        dial::{DialFault, Dialler, Peer, Stream},
-        fault::Fault,
-        fetch::{Roots, peer_of},
-        proxy::{ForwardProxies, ForwardProxy},
-        reach::ReachAt,
-        resolve::Resolver,
-    },
+use crate::outbound::{
+    address::AddressRule,
+    dial::{DialFault, Dialler, Peer, Stream},
+    fault::Fault,
+    fetch::{Roots, peer_of},
+    proxy::{ForwardProxies, ForwardProxy},
+    reach::ReachAt,
+    resolve::Resolver,
 };
 
 mod converse;
+mod exchange;
 pub mod mcp;
 mod peer_certificate;
 mod trouble;
 
+pub use exchange::{WebAnswer, WebQuestion};
 pub use peer_certificate::PeerCertificate;
 pub use trouble::{AskFault, AskFaultKind};
 
+use exchange::AnswerPart;
 use peer_certificate::CertificateRecorder;
 
 /// Asks web servers, one connection for each question.
@@ -44,74 +43,6 @@ pub struct Asker {
     resolver: Arc<Resolver>,
     proxies: Option<Arc<ForwardProxies>>,
     detour: Option<Arc<ReachAt>>,
-}
-
-/// One question.
-#[derive(Clone, Debug)]
-pub struct WebQuestion<'a> {
-    /// The method.
-    pub method: Method,
-    /// An `http://` or `https://` URL.
-    pub url: &'a str,
-    /// All fields, but `Host` and `Content-Length`.
-    pub fields: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-    /// Which addresses the host may lead to.
-    pub rule: AddressRule,
-    /// How long the whole exchange may take.
-    pub within: Duration,
-    /// What makes the body long enough, if it is an event stream that goes on.
-    pub enough: Option<fn(&[u8]) -> bool>,
-}
-
-/// What a server answered.
-#[derive(Clone, Debug)]
-pub struct WebAnswer {
-    /// The status.
-    pub status: StatusCode,
-    /// The fields.
-    pub fields: HeaderMap,
-    /// The first bytes of the body, at most [`ASK_BYTES_MAX`].
-    pub body: Bytes,
-    /// Whether `body` is all of it.
-    pub is_whole: bool,
-    /// How long the head took, from the name look-up on.
-    pub head_after: Duration,
-    /// The server's certificate.
-    pub certificate: Option<PeerCertificate>,
-    /// The address that answered; `None` through a forward proxy.
-    pub address: Option<IpAddr>,
-}
-
-impl<'a> WebQuestion<'a> {
-    /// A question without fields and body.
-    #[must_use]
-    pub fn new(method: Method, url: &'a str) -> Self {
-        let (fields, body, rule) = (HeaderMap::new(), Bytes::new(), AddressRule::Configured);
-        Self { method, url, fields, body, rule, within: ASK_TIMEOUT, enough: None }
-    }
-
-    /// The same with one more field.
-    #[must_use]
-    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.fields.insert(name, value);
-        self
-    }
-}
-
-impl WebAnswer {
-    /// Where a redirect leads, as written.
-    #[must_use]
-    pub fn location(&self) -> Option<&str> {
-        self.text(&LOCATION).filter(|_| self.status.is_redirection())
-    }
-
-    /// The text of a field.
-    #[must_use]
-    pub fn text(&self, name: &HeaderName) -> Option<&str> {
-        self.fields.get(name).and_then(|value| value.to_str().ok())
-    }
 }
 
 impl Asker {
@@ -219,30 +150,5 @@ impl Asker {
             }
             (None, Some(proxy)) => dialler.dial(&proxy.peer, AddressRule::Configured, within).await,
         }
-    }
-}
-
-/// The part of an answer that has come.
-struct AnswerPart {
-    status: StatusCode,
-    fields: HeaderMap,
-    body: BytesMut,
-    is_whole: bool,
-    head_at: Instant,
-    address: Option<IpAddr>,
-}
-
-impl AnswerPart {
-    /// Takes the next bytes; `false` if no more are wanted.
-    fn push(&mut self, data: &[u8], enough: Option<fn(&[u8]) -> bool>) -> bool {
-        let room = ASK_BYTES_MAX.saturating_sub(self.body.len());
-        self.body.extend_from_slice(data.get(..room).unwrap_or(data));
-        data.len() <= room && !enough.is_some_and(|enough| enough(&self.body))
-    }
-
-    fn answer(self, certificate: Option<PeerCertificate>, begin: Instant) -> WebAnswer {
-        let Self { status, fields, body, is_whole, head_at, address } = self;
-        let head_after = head_at.saturating_duration_since(begin);
-        WebAnswer { status, fields, body: body.freeze(), is_whole, head_after, certificate, address }
     }
 }

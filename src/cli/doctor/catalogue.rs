@@ -18,7 +18,7 @@ mod tests;
 mod token;
 mod upstream;
 
-pub(super) use known_fault::KnownFault;
+pub(super) use known_fault::{KnownFault, YamlPart};
 
 use known_fault::FaultGroup;
 

@@ -2,7 +2,7 @@
 
 /// One finding. The words that are the same for every finding of an id are in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Finding {
+pub(crate) struct Finding {
     /// A row of the catalogue.
     pub id: &'static str,
     /// The URL, with the method where it matters; or `file:line:column key` of a configuration.
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Finding {
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) enum Severity {
+pub(crate) enum Severity {
     /// A client cannot connect.
     Fault,
     /// It works for some clients, or will stop to work.
@@ -30,35 +30,35 @@ pub(in crate::cli) enum Severity {
 
 impl Finding {
     /// A fault at this place.
-    pub(in crate::cli) fn new(id: &'static str, at: impl Into<String>) -> Self {
+    pub(crate) fn new(id: &'static str, at: impl Into<String>) -> Self {
         let (at, severity) = (at.into(), Severity::Fault);
         Self { id, at, found: String::new(), expected: String::new(), fix: String::new(), line: None, severity }
     }
 
-    pub(in crate::cli) fn found(self, found: impl Into<String>) -> Self {
+    pub(crate) fn found(self, found: impl Into<String>) -> Self {
         Self { found: found.into(), ..self }
     }
 
-    pub(in crate::cli) fn expected(self, expected: impl Into<String>) -> Self {
+    pub(crate) fn expected(self, expected: impl Into<String>) -> Self {
         Self { expected: expected.into(), ..self }
     }
 
-    pub(in crate::cli) fn fix(self, fix: impl Into<String>) -> Self {
+    pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: fix.into(), ..self }
     }
 
-    pub(in crate::cli) fn line(self, line: impl Into<String>) -> Self {
+    pub(crate) fn line(self, line: impl Into<String>) -> Self {
         Self { line: Some(line.into()), ..self }
     }
 
-    pub(in crate::cli) fn warning(self) -> Self {
+    pub(crate) fn warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
     }
 }
 
 impl Severity {
     /// As `--json` writes it.
-    pub(in crate::cli) const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Fault => "fault",
             Self::Warning => "warning",

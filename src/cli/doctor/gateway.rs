@@ -5,6 +5,7 @@ use std::{collections::HashMap, net::IpAddr, path::Path};
 use http::HeaderValue;
 
 use super::{
+    catalogue::{YamlPart, known},
     finding::Finding,
     outside::{Outside, token::TokenFile},
 };
@@ -36,7 +37,7 @@ pub(super) struct GatewayOf<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// Findings whose cause is one for all servers of a gateway: nothing answers, or nobody trusts it.
+/// Findings whose cause is one for all servers of a gateway: nothing answers, or no client trusts it.
 const OF_THE_ORIGIN: &[&str] = &[
     "name-unresolved",
     "connection-refused",
@@ -134,7 +135,6 @@ impl GatewayOf<'_> {
     /// The line of this gateway's configuration that the fix is about.
     fn add_line(&self, finding: &mut Finding, server: &ServerSettings) {
         let name = &server.name;
-        let origin = self.origin.and_then(|origin| origin.to_str().ok()).unwrap_or("http://localhost:6274");
         let line = match finding.id {
             "connection-refused" => {
                 finding.fix = format!(
@@ -143,23 +143,27 @@ impl GatewayOf<'_> {
                 );
                 return;
             }
-            "origin-refused" => format!("servers.{name}.allowed_origins: [{origin:?}]"),
-            "resource-host" | "resource-http" | "url-not-https" | "redirect-to-https" => {
-                "public_url: the https:// URL that clients enter".to_owned()
+            "origin-refused" => {
+                let origin = self.origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+                format!("servers.{name}: allowed_origins: [{origin:?}]")
             }
             "tls-name" | "tls-expired" | "tls-not-yet-valid" | "tls-unknown-issuer" | "certificate-ends-soon" => {
-                "listen[0].tls: {certificate: fullchain.pem, key: privkey.pem}".to_owned()
+                "listen[0]: tls: {certificate: fullchain.pem, key: privkey.pem}".to_owned()
             }
-            "issuer-slash" | "issuer-differs" | "issuer-is-document" | "issuer-not-url" => {
-                let issuers = server.authorization_servers.iter().filter_map(|at| self.settings.authorization_servers.get(*at));
-                let named = issuers.map(|issuer| issuer.rules.name.to_string()).next().unwrap_or_default();
-                format!("authorization_servers.{named}.issuer: as `issuer` in its metadata says")
+            id => {
+                let Some(part) = known().find(|known| known.id == id).and_then(|known| known.yaml) else { return };
+                let issuers = &self.settings.authorization_servers;
+                let issuer = server.authorization_servers.iter().find_map(|at| issuers.get(*at));
+                let issuer = issuer.map(|issuer| issuer.rules.name.to_string()).unwrap_or_default();
+                match part {
+                    YamlPart::Top(text) => text.to_owned(),
+                    YamlPart::Server(text) => format!("servers.{name}: {text}"),
+                    YamlPart::Upstream(text) => format!("servers.{name}.upstream: {text}"),
+                    YamlPart::Issuer(text) => format!("authorization_servers.{issuer}: {text}"),
+                    YamlPart::Embedded(text) => format!("authorization_servers.{issuer}.embedded: {text}"),
+                }
             }
-            "registration-missing" => {
-                "authorization_servers: {NAME: {embedded: {registration: {dynamic: open}, …}}}, in place of an issuer without registration".to_owned()
-            }
-            _ => return,
         };
-        finding.line = Some(format!("{}: {line}", self.path.display()));
+        *finding = finding.clone().line(format!("{}: {line}", self.path.display()));
     }
 }

@@ -2,57 +2,32 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{
-    HeaderValue, Method,
-    header::{ACCEPT, CONTENT_TYPE, DATE, USER_AGENT},
+    HeaderValue,
+    header::{DATE, ORIGIN},
 };
 
-use crate::{
-    base::{clock::Clock, date, media},
-    cli::doctor::finding::Finding,
-    outbound::ask::{AskFault, Asker, WebAnswer, WebQuestion},
-};
+use crate::{base::date, cli::doctor::finding::Finding, outbound::ask::WebAnswer};
 
 mod browser;
 mod challenge;
 mod documents;
+mod examined;
 mod first;
 mod issuer;
 mod metadata;
+mod published;
 mod reach;
 mod session;
 mod spelling;
 pub(super) mod token;
 
+pub(super) use examined::Outside;
+
 use first::First;
 use issuer::{IssuerKeySet, IssuerOf};
-use metadata::Resource;
-use token::TokenFile;
+use published::Resource;
 
-/// An MCP server to examine.
-pub(super) struct Outside<'a> {
-    /// Its URL, as users enter it.
-    pub url: &'a str,
-    /// Asks it.
-    pub asker: &'a Asker,
-    /// Asks an issuer, which may have a private CA of its own.
-    pub issuer_asker: &'a (dyn Fn(&str) -> Asker + Sync),
-    /// A token to send to the URL.
-    pub token: Option<&'a TokenFile>,
-    /// The origin of a page that must be able to connect.
-    pub origin: Option<&'a HeaderValue>,
-    /// This host's clock.
-    pub clock: &'a dyn Clock,
-}
-
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
-/// As SDKs write it.
-const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
-pub(super) const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("portcullis-doctor/", env!("CARGO_PKG_VERSION")));
-/// One answer may take this long.
-const WITHIN: Duration = Duration::from_secs(10);
 /// Clients wait longer; users do not.
 const SLOW: Duration = Duration::from_secs(3);
 /// Clocks may differ by this much: tokens are judged with less.
@@ -62,7 +37,7 @@ const ENDS_SOON_SECS: u64 = 7 * 24 * 3600;
 /// Clients take the first issuer; more than these are not examined.
 const ISSUERS_MAX: usize = 4;
 
-impl<'a> Outside<'a> {
+impl Outside<'_> {
     /// What is wrong.
     pub(super) async fn check(&self) -> Vec<Finding> {
         let before = self.clock.now().wall;
@@ -178,26 +153,11 @@ impl<'a> Outside<'a> {
         if !first::is_local(self.url) {
             return None;
         }
-        let answer = self.ask(self.first_question().with(http::header::ORIGIN, FOREIGN)).await.ok()?;
+        let answer = self.ask(self.first_question().with(ORIGIN, FOREIGN)).await.ok()?;
         answer.status.is_success().then(|| {
             Finding::new("origin-not-checked", format!("POST {}", self.url))
                 .found("200 to Origin: https://attacker.example")
                 .expected("403")
         })
-    }
-
-    /// `initialize`, as clients begin.
-    fn first_question(&self) -> WebQuestion<'a> {
-        let mut question = WebQuestion::new(Method::POST, self.url)
-            .with(CONTENT_TYPE, HeaderValue::from_static(media::JSON))
-            .with(ACCEPT, BOTH)
-            .with(USER_AGENT, AGENT);
-        question.within = WITHIN;
-        question.body = Bytes::from_static(INITIALIZE.as_bytes());
-        question
-    }
-
-    async fn ask(&self, question: WebQuestion<'_>) -> Result<WebAnswer, AskFault> {
-        self.asker.ask(&question).await
     }
 }

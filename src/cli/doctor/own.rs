@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{cli::doctor::finding::Finding, config::file::Loaded, outbound::ask::Asker};
 
 /// A configuration to examine.
-pub(in crate::cli) struct OwnFile<'a> {
+pub(crate) struct OwnFile<'a> {
     /// Where it is.
     pub path: &'a Path,
     /// What it says.
@@ -15,7 +15,7 @@ pub(in crate::cli) struct OwnFile<'a> {
 }
 
 /// What is wrong with it.
-pub(in crate::cli) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
+pub(crate) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
     let _ = (of.path, of.loaded, of.asker);
     Vec::new()
 }

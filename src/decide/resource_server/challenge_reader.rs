@@ -98,7 +98,7 @@ fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
 }
 
-/// Whether nothing but padding follows the sign: then it belongs to the word, as in `Negotiate a==`.
+/// Whether nothing but padding follows the sign: then it belongs to the word, as in `a==`.
 fn is_token68(value: &str, before: Option<&ReadChallenge>) -> bool {
     before.is_none() && value.trim_start_matches('=').trim_start().is_empty()
 }

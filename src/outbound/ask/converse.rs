@@ -9,7 +9,10 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{select, time::Instant};
 
-use super::{AnswerPart, WebQuestion, trouble::AskFault};
+use super::{
+    exchange::{AnswerPart, WebQuestion},
+    trouble::AskFault,
+};
 use crate::{
     base::limits::fetch::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX},
     outbound::dial::Stream,

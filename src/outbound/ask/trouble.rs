@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use super::PeerCertificate;
+use super::peer_certificate::PeerCertificate;
 use crate::outbound::{
     dial::{DialFault, DialFaultKind},
     proxy::ForwardProxy,

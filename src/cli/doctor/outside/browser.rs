@@ -9,9 +9,9 @@ use http::{
 };
 
 use super::{
-    Outside,
-    documents::{DocumentOf, Fetched, fetch},
-    metadata::Resource,
+    documents::{DocumentAnswer, DocumentOf, fetch},
+    examined::Outside,
+    published::Resource,
 };
 use crate::{
     cli::doctor::finding::Finding,
@@ -27,8 +27,9 @@ pub(super) const INSPECTOR: HeaderValue = HeaderValue::from_static("http://local
 const WANTED: &str = "authorization, content-type, mcp-protocol-version";
 const EXPOSED: [HeaderName; 2] = [WWW_AUTHENTICATE, HeaderName::from_static("mcp-session-id")];
 
-/// What is wrong for a page of this origin. A server that refuses the origin outright, with 403, has
-/// decided so; that is a finding only if the user named the origin.
+/// What is wrong for a page of this origin. A server that refuses the origin outright, with 403,
+/// has decided so; that is a finding only if the user named the origin. Also returns whether a page
+/// may connect.
 pub(super) async fn check(of: &Outside<'_>, resource: Option<&Resource>) -> (Vec<Finding>, bool) {
     let origin = &of.origin.cloned().unwrap_or(INSPECTOR);
     let named = of.origin.is_some();
@@ -101,7 +102,7 @@ pub(super) async fn check(of: &Outside<'_>, resource: Option<&Resource>) -> (Vec
         }
     }
     if let Some(resource) = resource
-        && let Fetched::Object(_, answer, _) =
+        && let DocumentAnswer::Object(_, answer, _) =
             fetch(of.asker, &resource.at, AddressRule::Configured, Some(origin), DocumentOf::Resource).await
         && !allows(&answer.fields, origin)
     {

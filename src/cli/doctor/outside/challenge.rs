@@ -15,8 +15,7 @@ use crate::{
 pub(super) struct Challenged {
     /// The URL of the metadata, if it can be asked.
     pub metadata: Option<String>,
-    /// What is wrong with the challenge. A missing one is told by whoever knows whether there is
-    /// metadata without it.
+    /// What is wrong with the challenge. That it is missing counts only if there is metadata.
     pub findings: Vec<Finding>,
 }
 
@@ -83,7 +82,8 @@ pub(super) fn judge(answer: &WebAnswer, method: &str, url: &str) -> Challenged {
         );
         return Challenged { metadata: None, findings };
     }
-    if is_open_http(&named.value) || (own.starts_with("https://") && origin.starts_with("http://")) {
+    // If the URL itself is http://, that is the finding.
+    if (is_open_http(&named.value) && origin != own) || (own.starts_with("https://") && origin.starts_with("http://")) {
         findings.push(
             Finding::new("challenge-metadata-http", at)
                 .found(parameter)

@@ -23,7 +23,7 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// What came for a document.
-pub(super) enum Fetched {
+pub(super) enum DocumentAnswer {
     /// A JSON object, and what is wrong with its label.
     Object(Map<String, Value>, Box<WebAnswer>, Vec<Finding>),
     /// It is not there: 404 or 410, or a method that the path does not take.
@@ -49,7 +49,7 @@ pub(super) async fn fetch(
     rule: AddressRule,
     origin: Option<&HeaderValue>,
     of: DocumentOf,
-) -> Fetched {
+) -> DocumentAnswer {
     let mut question = WebQuestion::new(Method::GET, url);
     question.rule = rule;
     question.within = WITHIN;
@@ -58,21 +58,21 @@ pub(super) async fn fetch(
     }
     match asker.ask(&question).await {
         Ok(answer) => read(answer, url, of),
-        Err(fault) => Fetched::Unanswered(fault),
+        Err(fault) => DocumentAnswer::Unanswered(fault),
     }
 }
 
-fn read(answer: WebAnswer, url: &str, of: DocumentOf) -> Fetched {
+fn read(answer: WebAnswer, url: &str, of: DocumentOf) -> DocumentAnswer {
     let at = format!("GET {url}");
     let status = answer.status;
     let expected = "200 with a JSON object, for everyone";
     let unusable = |id: &'static str, found: String| {
-        Fetched::Unusable(Finding::new(id, at.clone()).found(found).expected(expected))
+        DocumentAnswer::Unusable(Finding::new(id, at.clone()).found(found).expected(expected))
     };
     let is_of_resource = of == DocumentOf::Resource;
     match status.as_u16() {
         200 => {}
-        404 | 405 | 410 => return Fetched::Absent(status),
+        404 | 405 | 410 => return DocumentAnswer::Absent(status),
         401 | 403 if is_of_resource => return unusable("metadata-needs-token", status.to_string()),
         301..=308 if is_of_resource => {
             return unusable("metadata-redirected", moved(&answer));
@@ -96,7 +96,7 @@ fn read(answer: WebAnswer, url: &str, of: DocumentOf) -> Fetched {
     let object = match serde_json::from_slice(text) {
         Ok(Value::Object(object)) => object,
         // A single-page application answers every path with its page.
-        _ if kind.is_some_and(|kind| media::is(kind.as_bytes(), "text/html")) => return Fetched::Absent(status),
+        _ if kind.is_some_and(|kind| media::is(kind.as_bytes(), "text/html")) => return DocumentAnswer::Absent(status),
         Ok(_) if is_of_resource => return unusable("metadata-unreadable", "JSON that is not an object".to_owned()),
         Err(cause) if is_of_resource => {
             return unusable("metadata-unreadable", format!("{labelled}, which is not JSON ({cause})"));
@@ -115,7 +115,7 @@ fn read(answer: WebAnswer, url: &str, of: DocumentOf) -> Fetched {
                 .warning(),
         );
     }
-    Fetched::Object(object, Box::new(answer), findings)
+    DocumentAnswer::Object(object, Box::new(answer), findings)
 }
 
 fn moved(answer: &WebAnswer) -> String {

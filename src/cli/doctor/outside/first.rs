@@ -6,7 +6,7 @@ use http::{
 };
 
 use super::{
-    Outside,
+    examined::Outside,
     reach::{is_open_http, origin_of, path_of},
 };
 use crate::{

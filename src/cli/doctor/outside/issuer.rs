@@ -4,7 +4,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use super::{
-    documents::{DocumentOf, Fetched, fetch, is_private, rule_of},
+    documents::{DocumentAnswer, DocumentOf, fetch, is_private, rule_of},
     reach::{self, is_open_http},
 };
 use crate::{
@@ -59,7 +59,7 @@ impl IssuerOf<'_> {
         let mut unusable = None;
         for place in places {
             match fetch(self.asker, &place, rule, self.origin, DocumentOf::Issuer).await {
-                Fetched::Object(object, answer, _) => {
+                DocumentAnswer::Object(object, answer, _) => {
                     let allowed = answer.text(&http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
                     if let Some(origin) = self.origin
                         && !allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
@@ -75,11 +75,11 @@ impl IssuerOf<'_> {
                     findings.extend(self.keys(&place, &object, keys).await);
                     return findings;
                 }
-                Fetched::Absent(status) => absent.push(format!("{} at {place}", status.as_u16())),
-                Fetched::Unusable(finding) => {
+                DocumentAnswer::Absent(status) => absent.push(format!("{} at {place}", status.as_u16())),
+                DocumentAnswer::Unusable(finding) => {
                     unusable.get_or_insert(finding);
                 }
-                Fetched::Unanswered(fault) => {
+                DocumentAnswer::Unanswered(fault) => {
                     let id = if is_private(&fault, rule) { "issuer-private-address" } else { "issuer-unreachable" };
                     findings.push(
                         Finding::new(id, self.issuer)
@@ -196,7 +196,7 @@ impl IssuerOf<'_> {
         let named = format!("the keys that jwks_uri at {place} names");
         let rule = if self.is_public { AddressRule::PublicOnly } else { AddressRule::Configured };
         match fetch(self.asker, url, rule, None, DocumentOf::Issuer).await {
-            Fetched::Object(_, answer, _) => match KeySet::examine(&answer.body) {
+            DocumentAnswer::Object(_, answer, _) => match KeySet::examine(&answer.body) {
                 Ok(keys) if keys.is_empty() => {
                     Some(Finding::new("jwks-empty", at).found("no key that verifies a signature").expected(named))
                 }
@@ -206,14 +206,14 @@ impl IssuerOf<'_> {
                 }
                 Err(fault) => Some(Finding::new("jwks-unreadable", at).found(fault.to_string()).expected(named)),
             },
-            Fetched::Absent(status) => {
+            DocumentAnswer::Absent(status) => {
                 Some(Finding::new("jwks-unreachable", at).found(status.to_string()).expected(named))
             }
-            Fetched::Unusable(finding) => {
+            DocumentAnswer::Unusable(finding) => {
                 let id = if finding.found.contains("not") { "jwks-unreadable" } else { "jwks-unreachable" };
                 Some(Finding { id, expected: named, ..finding })
             }
-            Fetched::Unanswered(fault) => {
+            DocumentAnswer::Unanswered(fault) => {
                 Some(Finding::new("jwks-unreachable", at).found(reach::words(&fault)).expected(named))
             }
         }

@@ -4,23 +4,13 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
-    Outside,
     challenge::{behind_a_proxy, other_host},
-    documents::{DocumentOf, Fetched, fetch, rule_of},
+    documents::{DocumentAnswer, DocumentOf, fetch, rule_of},
+    examined::Outside,
+    published::Resource,
     reach::{self, host_of, origin_of, path_of},
 };
 use crate::cli::doctor::finding::Finding;
-
-/// What a server says about itself.
-#[derive(Debug, Default)]
-pub(super) struct Resource {
-    /// The URL of the document that was used.
-    pub at: String,
-    /// `resource`.
-    pub resource: String,
-    /// `authorization_servers`.
-    pub issuers: Vec<String>,
-}
 
 /// Where the metadata may be: what the challenge names first, then the form with the path, then the
 /// root form.
@@ -57,21 +47,21 @@ pub(super) async fn find(
         let is_own = origin_of(&place) == origin_of(of.url);
         let rule = rule_of(is_public && !is_own);
         match fetch(of.asker, &place, rule, None, DocumentOf::Resource).await {
-            Fetched::Object(object, _, label) => match &used {
+            DocumentAnswer::Object(object, _, label) => match &used {
                 None => {
                     findings.extend(label);
                     used = Some((place, object));
                 }
                 Some((first, before)) => findings.extend(differ((first, before), (&place, &object))),
             },
-            Fetched::Absent(status) if is_named => {
+            DocumentAnswer::Absent(status) if is_named => {
                 trouble.push(
                     Finding::new("metadata-not-found", format!("GET {place}"))
                         .found(said(status))
                         .expected("the metadata: the 401 names this URL"),
                 );
             }
-            Fetched::Absent(status) => {
+            DocumentAnswer::Absent(status) => {
                 // The form with the path is what clients guess that do not read the challenge.
                 if used.is_some() {
                     findings.push(
@@ -83,9 +73,9 @@ pub(super) async fn find(
                 }
                 absent.push(format!("{} at {place}", said(status)));
             }
-            Fetched::Unusable(finding) if used.is_some() => findings.push(finding.warning()),
-            Fetched::Unusable(finding) => trouble.push(finding),
-            Fetched::Unanswered(fault) => trouble.push(reach::finding(&fault, &place)),
+            DocumentAnswer::Unusable(finding) if used.is_some() => findings.push(finding.warning()),
+            DocumentAnswer::Unusable(finding) => trouble.push(finding),
+            DocumentAnswer::Unanswered(fault) => trouble.push(reach::finding(&fault, &place)),
         }
     }
     let Some((at, object)) = used else {

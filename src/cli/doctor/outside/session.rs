@@ -1,11 +1,14 @@
-//! Uses the server as a signed-in client: is the token accepted, does a session begin and list tools?
+//! Uses the server as a signed-in client: is the token accepted, and does a session list tools?
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{AUTHORIZATION, USER_AGENT, WWW_AUTHENTICATE},
 };
 
-use super::{AGENT, Outside, reach};
+use super::{
+    examined::{AGENT, Outside},
+    reach,
+};
 use crate::{
     cli::doctor::finding::Finding,
     decide::resource_server::challenge_reader,

@@ -5,7 +5,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE},
 };
 
-use super::{Outside, reach::path_of};
+use super::{examined::Outside, reach::path_of};
 use crate::{base::media, cli::doctor::finding::Finding, outbound::ask::WebQuestion};
 
 /// Not a token of anything: it has the form of none.

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::{issuer::IssuerKeySet, metadata::Resource};
+use super::{issuer::IssuerKeySet, published::Resource};
 use crate::{
     base::{date::written, limits::tokens::TOKEN_BYTES_MAX},
     cli::doctor::finding::Finding,
@@ -29,7 +29,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 const SKEW_SECS: f64 = 60.0;
 
 /// A token of `--token-file`. It is never printed.
-pub(in crate::cli::doctor) struct TokenFile {
+pub(crate) struct TokenFile {
     file: String,
     token: String,
     /// What is wrong with the file itself.
@@ -41,7 +41,7 @@ impl TokenFile {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(in crate::cli::doctor) fn read(path: &Path) -> io::Result<Self> {
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
         let mut text = String::new();
         fs::File::open(path)?.take(TOKEN_BYTES_MAX as u64 + 64).read_to_string(&mut text)?;
         let file = path.display().to_string();

@@ -3,9 +3,9 @@
 use super::{
     super::super::{
         login::world::LoginPlan,
-        world::{Plan, World, nginx::Nginx, token::now},
+        world::{Plan, World, certificate, nginx::Nginx, token::now},
     },
-    examined_in,
+    examined_in, portcullis,
 };
 
 /// The pretend issuer has no registration, and no page may read its documents.
@@ -72,5 +72,37 @@ async fn first_4_doctor_is_silent_about_the_gateway_with_its_own_authorization_s
 async fn first_4_doctor_is_silent_about_the_gateway_with_tls_at_a_name_without_an_address() {
     let world = Plan::standard().tls().start().await;
     silent(&world, &["--config", "gateway.yaml", "--ca", "ca.pem"]).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn first_4_doctor_names_the_line_of_the_configuration_and_a_proxy_that_removes_the_token() {
+    let world = World::standard().await;
+    let folder = world.folder.path();
+    std::fs::write(folder.join("token"), world.token()).unwrap();
+    let lines = |out: &str| -> Vec<(String, String)> {
+        let all: Vec<serde_json::Value> = serde_json::from_str(out).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        all.iter().map(|one| (text(&one["id"]), text(&one["line"]))).collect()
+    };
+    let words = ["doctor", "--json", "--origin", "http://localhost:6274"];
+    let (_, out, _) = portcullis(folder, &words).await;
+    let found = lines(&out);
+    let origin = found.iter().find(|(id, _)| id == "origin-refused").unwrap_or_else(|| panic!("{out}"));
+    assert_eq!(origin.1, "gateway.yaml: servers.main: allowed_origins: [\"http://localhost:6274\"]");
+    let registration = found.iter().find(|(id, _)| id == "registration-missing").unwrap_or_else(|| panic!("{out}"));
+    assert!(registration.1.starts_with("gateway.yaml: authorization_servers"), "{registration:?}");
+
+    let gateway = world.gateway.listening_address();
+    let directives = format!(
+        "location / {{ proxy_pass http://{gateway}; proxy_set_header Host {}; proxy_set_header Authorization \"\"; }}",
+        world.authority
+    );
+    let Some(nginx) = Nginx::start(&directives).await else { return world.close().await };
+    std::fs::write(folder.join("ca.pem"), certificate::authority_pem()).unwrap();
+    let mut words = vec!["--ca", "ca.pem", "--token-file", "token", "--reach-at", nginx.url().leak()];
+    words.extend(OF_ISSUER);
+    let found = examined_in(folder, &words).await;
+    assert!(found.len() == 1 && found[0].0 == "proxy-strips-authorization", "{found:?}");
     world.close().await;
 }

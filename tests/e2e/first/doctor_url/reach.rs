@@ -1,5 +1,11 @@
 //! Faults before the first answer: names, ports, certificates, silence.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use portcullis::base::date::Civil;
 use rcgen::date_time_ymd;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -8,6 +14,7 @@ use super::{
     super::super::world::{
         Step, Upstream,
         certificate::{self, Leaf},
+        token::now,
     },
     Pretend, examined, examined_in,
 };
@@ -44,6 +51,45 @@ async fn first_4_doctor_names_what_is_wrong_with_a_certificate_and_nothing_else(
         let found = examined_in(folder.path(), &[&server.url(), "--ca", "ca.pem"]).await;
         assert_eq!(found, [(id.to_owned(), server.server.url())]);
     }
+}
+
+#[tokio::test]
+async fn first_4_doctor_names_what_is_beside_the_first_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certificate::authority_pem()).unwrap();
+    let in_two_days = Civil::of_day(u64::try_from(now()).unwrap() / 86_400 + 2);
+    let leaf = certificate::leaf_but(|params| {
+        let part = |value: u64| u8::try_from(value).unwrap();
+        let year = i32::try_from(in_two_days.year).unwrap();
+        params.not_after = date_time_ymd(year, part(in_two_days.month), part(in_two_days.day));
+    });
+    let server = with(&leaf).await;
+    let found = examined_in(folder.path(), &[&server.url(), "--ca", "ca.pem"]).await;
+    assert_eq!(found, [("certificate-ends-soon".to_owned(), server.server.url())]);
+
+    // Plain HTTP at a name of a network: what follows from it is not told again.
+    let pretend = Pretend::start().await;
+    let url = "http://mcp.example.com/mcp";
+    pretend.plant("POST /mcp", |_| {
+        let metadata = format!("http://mcp.example.com{}", super::RESOURCE);
+        super::challenged(&format!("Bearer resource_metadata=\"{metadata}\""))
+    });
+    pretend.member(super::RESOURCE, "resource", serde_json::json!(url));
+    let at = pretend.server.address().to_string();
+    let found = examined(&[url, "--reach-at", &at]).await;
+    assert_eq!(found, [("url-not-https".to_owned(), url.to_owned())]);
+
+    // Only the first answer is slow.
+    let pretend = Pretend::start().await;
+    let (base, is_first) = (pretend.server.url(), AtomicBool::new(true));
+    pretend.plant("POST /mcp", move |_| {
+        let mut steps = super::good_challenge(&base);
+        if is_first.swap(false, Ordering::Relaxed) {
+            steps.insert(0, Step::Pause(Duration::from_millis(3_200)));
+        }
+        steps
+    });
+    pretend.expect("slow-answer", "POST ").await;
 }
 
 #[tokio::test]
@@ -99,4 +145,23 @@ async fn first_4_attack_361_the_token_goes_to_the_url_that_the_user_gave_and_now
     assert!(carried.len() > 2 && carried.iter().all(|target| target == "/mcp"), "{carried:?}");
     let asked = issuer.server.take();
     assert!(!asked.is_empty() && asked.iter().all(|seen| seen.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn first_4_attack_362_an_answer_without_an_end_or_with_control_characters_does_no_harm() {
+    let pretend = Pretend::start().await;
+    let place = format!("GET {}", super::RESOURCE);
+    // Without an end: more than any document.
+    pretend.plant(&place, |_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+        vec![Step::Send(head.into()), Step::Flood(" ".repeat(4096).into(), 1_000_000), Step::Cut]
+    });
+    pretend.expect("metadata-unreadable", super::RESOURCE).await;
+    // What a terminal obeys is not repeated.
+    let evil = "http://127.0.0.1:1/\u{1b}]0;owned\u{7}/mcp";
+    pretend.member(super::RESOURCE, "resource", serde_json::json!(evil));
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, err) = super::portcullis(folder.path(), &["doctor", &pretend.url(), "-v"]).await;
+    assert!(code == Some(1) && out.contains("resource-host"), "{out}");
+    assert!((out + &err).chars().all(|character| character == '\n' || !character.is_control()));
 }

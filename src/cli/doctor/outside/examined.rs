@@ -1,0 +1,56 @@
+//! The MCP server that is examined, and the first question of each client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+};
+
+use super::token::TokenFile;
+use crate::{
+    base::{clock::Clock, media},
+    outbound::ask::{AskFault, Asker, WebAnswer, WebQuestion},
+};
+
+/// An MCP server to examine.
+pub(crate) struct Outside<'a> {
+    /// Its URL, as users enter it.
+    pub url: &'a str,
+    /// Asks it.
+    pub asker: &'a Asker,
+    /// Asks an issuer, which may have a private CA of its own.
+    pub issuer_asker: &'a (dyn Fn(&str) -> Asker + Sync),
+    /// A token to send to the URL.
+    pub token: Option<&'a TokenFile>,
+    /// The origin of a page that must be able to connect.
+    pub origin: Option<&'a HeaderValue>,
+    /// This host's clock.
+    pub clock: &'a dyn Clock,
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
+/// As SDKs write it.
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+pub(super) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("portcullis-doctor/", env!("CARGO_PKG_VERSION")));
+/// One answer may take this long.
+const WITHIN: Duration = Duration::from_secs(10);
+
+impl<'a> Outside<'a> {
+    /// `initialize`, as clients begin.
+    pub(super) fn first_question(&self) -> WebQuestion<'a> {
+        let mut question = WebQuestion::new(Method::POST, self.url)
+            .with(CONTENT_TYPE, HeaderValue::from_static(media::JSON))
+            .with(ACCEPT, BOTH)
+            .with(USER_AGENT, AGENT);
+        question.within = WITHIN;
+        question.body = Bytes::from_static(INITIALIZE.as_bytes());
+        question
+    }
+
+    pub(super) async fn ask(&self, question: WebQuestion<'_>) -> Result<WebAnswer, AskFault> {
+        self.asker.ask(&question).await
+    }
+}
