@@ -43,7 +43,7 @@ impl IssuerOf<'_> {
     pub(super) async fn check(&self, keys: &mut Vec<IssuerKeySet>) -> Vec<Finding> {
         let places = match self.places() {
             Ok(places) => places,
-            Err(finding) => return vec![finding],
+            Err(finding) => return vec![*finding],
         };
         let mut findings = Vec::new();
         if is_open_http(self.issuer) {
@@ -98,16 +98,18 @@ impl IssuerOf<'_> {
         findings
     }
 
-    fn places(&self) -> Result<Vec<String>, Finding> {
-        let at = format!("GET {}", self.named_at);
+    fn places(&self) -> Result<Vec<String>, Box<Finding>> {
         let found = format!("authorization_servers: {:?}", self.issuer);
+        let about = |id, expected: String| {
+            let finding = Finding::new(id, format!("GET {}", self.named_at)).found(&found).expected(expected);
+            Box::new(finding)
+        };
         if let Some((issuer, _)) = self.issuer.split_once("/.well-known/") {
-            return Err(Finding::new("issuer-is-document", at).found(found).expected(format!(
-                "the issuer itself, exactly as `issuer` in that document says, such as {issuer:?}"
-            )));
+            let expected = format!("the issuer itself, exactly as `issuer` in that document says, such as {issuer:?}");
+            return Err(about("issuer-is-document", expected));
         }
         issuer_metadata::places(self.issuer, AskedAs::ResourceServer)
-            .map_err(|_| Finding::new("issuer-not-url", at).found(found).expected("an https:// URL without a query"))
+            .map_err(|_| about("issuer-not-url", "an https:// URL without a query".to_owned()))
     }
 
     fn judge(&self, place: &str, object: &Map<String, Value>) -> Vec<Finding> {

@@ -129,7 +129,7 @@ impl TokenFile {
             let wanted = wanted.trim_end_matches('/');
             one.eq_ignore_ascii_case(wanted) || super::reach::origin_of(wanted) == one
         };
-        if !audiences.iter().any(|one| is_for(one)) {
+        if !audiences.iter().any(is_for) {
             let found = if audiences.is_empty() { "no aud".to_owned() } else { format!("aud: {audiences:?}") };
             let client =
                 ["client_id", "azp", "cid"].iter().find_map(|name| told.claims.get(*name).and_then(Value::as_str));
