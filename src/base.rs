@@ -11,6 +11,5 @@ pub mod names;
 pub mod peer;
 pub mod percent;
 pub mod secret;
-pub mod shown;
 pub mod text;
 pub mod version;

@@ -35,7 +35,7 @@ use crate::{
             version::FIRST_MODERN,
         },
         policy::explain::explain as explain_policy,
-        refusal::{Refusal, told::Told},
+        refusal::Refusal,
         token::{
             caller::{Attributes, Caller, sorted},
             presented::Presented,
@@ -123,12 +123,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
                     });
                     ExplainedToken::Verified(caller)
                 }
-                Err(refusal) => {
-                    // The words of the log, from the same place.
-                    let told = snapshot.told_of_token(server, &token, &refusal, clock.now());
-                    lines.extend(told.iter().flat_map(Told::lines));
-                    return Ok(refused(lines, server, &refusal, &[]));
-                }
+                Err(refusal) => return Ok(refused(lines, server, &refusal, &[])),
             }
         }
         (None, scopes) => {

@@ -17,7 +17,6 @@ use crate::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
         claims::claim_names,
-        demo_account,
         keys::{
             embedded::{ACCESS_TOKEN_TTL, REFRESH_GRACE, REFRESH_TOKEN_TTL},
             issuer::{CLOCK_SKEW, REFETCH_FLOOR},
@@ -48,6 +47,7 @@ use crate::{
 };
 
 mod clients;
+mod demo;
 mod github;
 mod grants;
 mod oidc;
@@ -201,7 +201,7 @@ fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance, public_url: Option
     let kept = std::cell::RefCell::new(kept);
     field.section("authorization_servers.*.embedded.login", |fields| {
         fields.exactly_one(&["accounts", "oidc", "github", "demo_account"], |kind, field| match kind {
-            "demo_account" => demo_account::accounts(&field, public_url).map(Login::Accounts),
+            "demo_account" => demo::account(&field, public_url).map(Login::Accounts),
             "accounts" => {
                 let path = value::path(&field, "the path of a file with accounts")?;
                 let accounts = accounts(&field, &path);

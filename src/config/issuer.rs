@@ -200,7 +200,6 @@ fn rest(
     Some(IssuerSettings {
         rules: TokenRules {
             name: AuthorizationServerName::from(name?),
-            profile: vendor.name,
             issuers,
             algorithms,
             token_types,

@@ -28,8 +28,13 @@ pub(super) fn text(text: &str) -> Out {
     Out::Plain(scalar(text))
 }
 
-/// A text in one line.
-pub(super) fn scalar(text: &str) -> String {
+/// A text that an operator typed, in one line: every reader of YAML takes it for text. `explain`
+/// writes the word `off` without quotes, as its documents do.
+pub(super) fn typed(text: &str) -> String {
+    if text.eq_ignore_ascii_case("off") { in_quotes(text) } else { scalar(text) }
+}
+
+fn scalar(text: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'.' | b'+');
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') && text.bytes().all(safe);
     let reserved =

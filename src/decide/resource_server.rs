@@ -7,4 +7,3 @@ pub mod issuer_metadata;
 pub mod public_issuers;
 pub mod resource_metadata;
 pub mod vendor;
-pub mod vendor_hints;

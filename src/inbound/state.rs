@@ -7,7 +7,6 @@ pub mod gateway;
 pub mod server;
 pub mod sessions;
 pub mod tasks;
-mod told;
 pub mod usage;
 
 pub(in crate::inbound) mod per_caller;

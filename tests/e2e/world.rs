@@ -154,6 +154,16 @@ impl World {
         Live::connect(address, None, &[], Arc::clone(&self.captured)).await
     }
 
+    /// Sends to the gateway as it is now, perhaps over TLS, and reads the whole answer.
+    pub async fn send_over(&self, tls: bool, ask: &Ask) -> Reply {
+        let tls = tls.then(|| (certificate::client_config(), "localhost"));
+        let address = self.gateway.listening_address();
+        let mut live = Live::connect(address, tls, &[b"http/1.1"], Arc::clone(&self.captured)).await;
+        live.write(&ask.bytes(&self.authority)).await;
+        live.head(ask.is_head()).await;
+        live.rest().await
+    }
+
     /// Fails if a secret of this world is in what another replica printed.
     pub fn nothing_leaked_by(&self, other: &Process) {
         leak::nothing_leaked(&self.captured, &other.output());

@@ -11,7 +11,7 @@ const OPERATION: &str = "Operation";
 
 /// Arguments of `serve`. Every value is text: the reader of the configuration judges it.
 #[derive(Clone, Debug, Default, Args)]
-pub(in crate::cli) struct Serve {
+pub struct Serve {
     /// The URL that clients type. Its path is the path of the server.
     ///
     /// Default: http:// and the loopback address of --listen. The default of the path is that of

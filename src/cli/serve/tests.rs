@@ -1,4 +1,4 @@
-//! The table of flags in docs/serve.md is that of the definitions; each flag writes the key that it names.
+//! docs/serve.md lists the flags of the definitions, each with the key that it writes.
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -8,7 +8,7 @@ use crate::config::{
 };
 
 /// What is told at the start.
-pub(in crate::cli) fn welcome(flags: &Flags, settings: &Settings) -> String {
+pub(super) fn welcome(flags: &Flags, settings: &Settings) -> String {
     let mut told = String::new();
     let Some(server) = settings.servers.first() else { return told };
     let url = settings.public_url.resource(&server.path);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::config::{
     flags::places::{FlagPlace, FlagPlaces, FlagValue},
     problem::key_word,
-    yaml::scalar,
+    yaml::typed,
 };
 
 /// Lines, and the keys that are open.
@@ -37,7 +37,7 @@ impl Page {
 
     /// A key with what a flag says.
     pub(super) fn value(&mut self, key: &str, value: &FlagValue) {
-        self.plain(key, &scalar(&value.text), &value.by);
+        self.plain(key, &typed(&value.text), &value.by);
     }
 
     /// A key with a value that is YAML already.
@@ -50,7 +50,7 @@ impl Page {
         self.open(key, by);
         for (index, value) in values.iter().enumerate() {
             let (indent, whole) = (self.indent(), self.item(index));
-            self.line(&format!("{:indent$}- {}", "", scalar(&value.text)));
+            self.line(&format!("{:indent$}- {}", "", typed(&value.text)));
             self.note(whole, &value.by);
         }
         self.close();
@@ -89,9 +89,9 @@ impl Page {
         match std::mem::take(&mut self.is_first_of_item) {
             true => {
                 let before = indent.saturating_sub(2);
-                self.line(&format!("{:before$}- {}:{rest}", "", scalar(key)));
+                self.line(&format!("{:before$}- {}:{rest}", "", typed(key)));
             }
-            false => self.line(&format!("{:indent$}{}:{rest}", "", scalar(key))),
+            false => self.line(&format!("{:indent$}{}:{rest}", "", typed(key))),
         }
         self.note(whole.clone(), by);
         whole

@@ -52,6 +52,60 @@ fn first_1_what_is_written_is_read_as_it_was_meant() {
 }
 
 #[test]
+fn attack_352_no_value_adds_hides_or_changes_a_key() {
+    let keys = |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for text in [
+        "https://a.example\n    access: authenticated",
+        "x # y",
+        "x: y",
+        "- a://b",
+        "javascript: x://y",
+        "a://b # c",
+        "{a: 1}",
+        "[a]",
+        "\"x\" y",
+        "'",
+        "\\",
+        "&a",
+        "*a",
+        "!t",
+        "|",
+        ">",
+        "?",
+        "---",
+        "...",
+        "~",
+        "null",
+        "true",
+        "off",
+        "0x10",
+        "1e3",
+        "<<",
+        "%TAG",
+        "@x",
+        "`",
+        "\u{85}\u{2028}\u{feff}\u{202e}\u{7f}\u{0}\u{fffe}",
+        "é 😀 \t",
+        "",
+    ] {
+        let flags = Flags {
+            upstream: value("--upstream", text),
+            tokens: TokenFlags::Issuer { issuer: value("--issuer", text), profile: None },
+            audiences: vec![value("--audience", text), value("--audience", text)],
+            ..flags()
+        };
+        let yaml = flags.written(Path::new("/")).text;
+        let read: serde_json::Value = serde_yaml::from_str(&yaml).unwrap_or_else(|fault| panic!("{fault}\n{yaml}"));
+        assert_eq!(read["authorization_servers"]["issuer"], serde_json::json!({ "issuer": text }), "{yaml}");
+        assert_eq!(keys(&read), ["admin", "authorization_servers", "listen", "log", "public_url", "servers"]);
+        let server = &read["servers"]["mcp"];
+        assert_eq!(server["upstream"], serde_json::json!({ "url": text }));
+        assert_eq!(server["audiences"], serde_json::json!([text, text]));
+        assert_eq!(keys(server), ["access", "audiences", "path", "upstream"]);
+    }
+}
+
+#[test]
 fn first_1_each_problem_names_its_flag_and_no_line() {
     let wrong = |change: &dyn Fn(&mut Flags)| {
         let mut flags = flags();

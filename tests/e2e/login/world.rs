@@ -231,6 +231,11 @@ fn session_keys(names: &[String]) -> String {
 }
 
 impl LoginWorld {
+    /// A world whose gateway has an embedded authorization server in another way.
+    pub fn around(world: World) -> Self {
+        Self { world, others: Vec::new(), idp: None, github: None, redis: None, environment: Vec::new() }
+    }
+
     /// The server of the IdP or of GitHub, and its address.
     pub fn sign_in_place(&self) -> Option<(&Upstream, String)> {
         let idp = self.idp.as_ref().map(|idp| (idp.server(), idp.url()));

@@ -53,6 +53,7 @@ pub struct Plan {
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
     wrapper: Vec<String>,
+    words: Vec<String>,
 }
 
 impl Plan {
@@ -68,6 +69,7 @@ impl Plan {
             environment: Vec::new(),
             files: Vec::new(),
             wrapper: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -150,6 +152,12 @@ impl Plan {
         self
     }
 
+    /// These words in place of `run` and the YAML, in the YAML's folder, with the same placeholders.
+    pub fn words(mut self, words: &[&str]) -> Self {
+        self.words = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// A file beside the YAML.
     pub fn file(mut self, name: &str, text: &str) -> Self {
         self.files.push((name.into(), text.into()));
@@ -177,19 +185,22 @@ impl Plan {
             let port = free_port().await;
             let authority = if self.tls { format!("localhost:{port}") } else { format!("127.0.0.1:{port}") };
             let public = format!("{}://{authority}", if self.tls { "https" } else { "http" });
-            let yaml = self
-                .yaml(port)
-                .replace("@PUBLIC@", &public)
-                .replace("@ISSUER@", &issuer.url())
-                .replace("@UPSTREAM@", &upstream.url())
-                .replace("@UPSTREAM_PORT@", &upstream.address().port().to_string())
-                .replace("@ISSUER_PORT@", &issuer.server().address().port().to_string())
-                .replace("@FOLDER@", folder.path().to_str().unwrap());
+            let fill = |text: &str| {
+                text.replace("@PUBLIC@", &public)
+                    .replace("@ISSUER@", &issuer.url())
+                    .replace("@UPSTREAM@", &upstream.url())
+                    .replace("@UPSTREAM_PORT@", &upstream.address().port().to_string())
+                    .replace("@ISSUER_PORT@", &issuer.server().address().port().to_string())
+                    .replace("@FOLDER@", folder.path().to_str().unwrap())
+            };
             let path = folder.path().join("gateway.yaml");
-            std::fs::write(&path, yaml).unwrap();
-            let wrapper: Vec<String> =
-                self.wrapper.iter().map(|word| word.replace("@FOLDER@", folder.path().to_str().unwrap())).collect();
-            match Process::start_wrapped(&path, &self.environment, &wrapper).await {
+            std::fs::write(&path, fill(&self.yaml(port))).unwrap();
+            let filled = |words: &[String]| words.iter().map(|word| fill(word)).collect::<Vec<_>>();
+            let started = match self.words.is_empty() {
+                true => Process::start_wrapped(&path, &self.environment, &filled(&self.wrapper)).await,
+                false => Process::start_words(folder.path(), &filled(&self.words), &self.environment, "").await,
+            };
+            match started {
                 Ok(gateway) => {
                     let tls = self.tls.then(certificate::client_config);
                     return Ok(World {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, Command},
     sync::watch,
     time::timeout,
@@ -55,9 +55,27 @@ impl Process {
         let mut words = wrapper.iter().chain([&binary]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).args(["run", "--config"]).arg(config);
+        Self::begin(command, environment, "").await
+    }
+
+    /// Starts it with these words in `folder`, with this text on its standard input.
+    pub async fn start_words(
+        folder: &Path,
+        words: &[String],
+        environment: &[(String, String)],
+        input: &str,
+    ) -> Result<Self, NotStarted> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(words).current_dir(folder);
+        Self::begin(command, environment, input).await
+    }
+
+    async fn begin(mut command: Command, environment: &[(String, String)], input: &str) -> Result<Self, NotStarted> {
         command.env_clear().env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
+        // It may end before it reads all of it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
         let lines = Arc::new(Lines { all: Mutex::default(), count: watch::Sender::new(0) });
         tokio::spawn(Lines::follow(Arc::clone(&lines), child.stdout.take().unwrap()));
         tokio::spawn(Lines::follow(Arc::clone(&lines), child.stderr.take().unwrap()));
