@@ -73,12 +73,14 @@ async fn serve(port: u16) -> Result<(), String> {
         .arg(&config)
         .env("DEMO_CLIENT_SECRET", &demo.secret)
         .env("DEMO_SESSION_KEY", random::<32>()?)
-        .stdin(Stdio::null())
+        // Not /dev/null, which an empty root folder does not have; closed below.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .map_err(in_words("starting the gateway"))?;
+    drop(gateway.stdin.take());
     print("Starting the gateway …");
     // SIGTERM reaches this process only: the gateway is killed and the folder is removed.
     let mut terminate = signal::unix::signal(SignalKind::terminate()).map_err(in_words("signals"))?;
