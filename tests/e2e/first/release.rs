@@ -1,6 +1,6 @@
 //! Does what is installed beside the program hold: version, completions, manual pages, the demo?
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -101,7 +101,7 @@ async fn first_5_each_command_has_a_manual_page_that_renders_without_a_warning()
 
 /// The curl commands that the demo prints, and the server's answers to them, are run by tests/login.
 #[tokio::test]
-async fn first_10_the_demo_needs_no_file_challenges_and_leaves_nothing() {
+async fn first_10_attack_415_the_demo_needs_no_file_challenges_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let mut demo = Command::new(env!("CARGO_BIN_EXE_portcullis"))
@@ -139,6 +139,10 @@ async fn first_10_the_demo_needs_no_file_challenges_and_leaves_nothing() {
     let document = format!("resource_metadata=\"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/mcp\"");
     assert!(challenge.contains(&document), "{challenge}");
     assert!(lines.next_line().await.unwrap().is_some_and(|line| line.contains("refused: no_credential")));
+
+    // Its files have the hash of the password, and the configuration: for this user alone.
+    let made = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+    assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
 
     // A second one finds the port taken, and says so in words.
     let second = portcullis(folder.path(), &["demo", "--port", &port.to_string()]).await;
