@@ -55,7 +55,7 @@ def configurations(issuer):
     forecast = ("get_forecast", {"city": "Oslo"}, "Oslo: sunny", "mcp:tools:weather")
     notes, write = ("list_notes", {}, "Shopping", None), ("write_note", {"title": "Bread", "text": "rye"}, "wrote Bread", "notes:write")
     policy = Guide("policy.md", {POLICY_ISSUER: f"issuer: {issuer}"}).block("yaml", "tools: [\"get_*\", forecast]")
-    demo = re.search(r'const CONFIG: &str = r#"(.*?)"#;', (ROOT / "examples/demo/main.rs").read_text(), re.DOTALL)[1]
+    demo = re.search(r'const CONFIG: &str = r#"(.*?)"#;', (ROOT / "src/cli/demo/words.rs").read_text(), re.DOTALL)[1]
     head = policy[:policy.index("\nservers:\n") + 1]
     return [("policy", policy, "/weather/mcp", None, forecast), ("smallest", head + SMALLEST, "/mcp", notes, forecast),
             ("demo", demo, "/mcp", notes, write), ("demo-external", head + demo[demo.index("\nservers:\n") + 1:], "/mcp", notes, write)]
