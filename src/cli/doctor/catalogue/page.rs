@@ -17,7 +17,7 @@ const INTRODUCTION: &str = "\
 
 # Troubleshooting
 
-Let the gateway look first:
+For users and operators whose client shows an error. Let the gateway look first:
 
 - `portcullis doctor https://mcp.example.com/weather/mcp` asks what clients ask, of the MCP server at this URL. It works \
 with any MCP server.
