@@ -111,6 +111,28 @@ fn the_readme_is_short() {
 }
 
 #[test]
+fn each_page_of_docs_can_be_found_from_another() {
+    let pages = files("docs", "md");
+    let texts: Vec<(String, String)> =
+        top_documents().iter().chain(&pages).map(|path| (shown(path), fs::read_to_string(path).unwrap())).collect();
+    let leads = |from: &str, text: &str, name: &str| {
+        !from.ends_with(name)
+            && links(text)
+                .iter()
+                .any(|link| link.split('#').next().is_some_and(|file| file.rsplit('/').next() == Some(name)))
+    };
+    let missing: Vec<String> = pages
+        .iter()
+        .filter(|page| {
+            let name = page.file_name().unwrap().to_str().unwrap();
+            !texts.iter().any(|(from, text)| leads(from, text, name))
+        })
+        .map(|page| shown(page))
+        .collect();
+    assert!(missing.is_empty(), "no page leads to: {missing:?}");
+}
+
+#[test]
 fn pages_and_anchors_are_found() {
     let said = "see docs/a.md, docs/b.md#one-two. Not ../docs/c.md, x.com/docs/d.md or docs/e.html";
     assert_eq!(pages(said), ["docs/a.md", "docs/b.md#one-two"]);
