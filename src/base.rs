@@ -11,5 +11,6 @@ pub mod names;
 pub mod peer;
 pub mod percent;
 pub mod secret;
+pub mod shown;
 pub mod text;
 pub mod version;

@@ -202,6 +202,17 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// Where the rules of a server are written: `gateway.yaml:41:9`. Two files that say the same are
+/// equal wherever they say it.
+#[derive(Clone, Debug, Default)]
+pub struct RulePlaces(pub Vec<Box<str>>);
+
+impl PartialEq for RulePlaces {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// One server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSettings {
@@ -222,6 +233,8 @@ pub struct ServerSettings {
     pub audiences: Vec<Box<str>>,
     /// `scopes` and `access` or `rules`.
     pub policy: Policy,
+    /// Where its rules are written.
+    pub rule_places: RulePlaces,
     /// `scopes_supported` of the metadata; by default every scope that the server names.
     pub scopes_supported: Vec<Scope>,
     /// Scopes of the first 401; `None` leaves the parameter out.

@@ -270,6 +270,7 @@ impl Builder {
             known_issuers: Arc::clone(&shared.known_issuers),
             api_keys: Arc::clone(&shared.api_keys),
             policy: server.policy.clone(),
+            rule_places: server.rule_places.0.clone().into(),
             upstream: Arc::clone(upstream),
             credential: server.credential.clone(),
             identity_names: reserved(server),

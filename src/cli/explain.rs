@@ -35,7 +35,7 @@ use crate::{
             version::FIRST_MODERN,
         },
         policy::explain::explain as explain_policy,
-        refusal::Refusal,
+        refusal::{Refusal, told::Told},
         token::{
             caller::{Attributes, Caller, sorted},
             presented::Presented,
@@ -123,7 +123,12 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
                     });
                     ExplainedToken::Verified(caller)
                 }
-                Err(refusal) => return Ok(refused(lines, server, &refusal, &[])),
+                Err(refusal) => {
+                    // The words of the log, from the same place.
+                    let told = snapshot.told_of_token(server, &token, &refusal, clock.now());
+                    lines.extend(told.iter().flat_map(Told::lines));
+                    return Ok(refused(lines, server, &refusal, &[]));
+                }
             }
         }
         (None, scopes) => {

@@ -200,6 +200,7 @@ fn rest(
     Some(IssuerSettings {
         rules: TokenRules {
             name: AuthorizationServerName::from(name?),
+            profile: vendor.name,
             issuers,
             algorithms,
             token_types,

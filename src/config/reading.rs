@@ -52,6 +52,11 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Where something is written: `gateway.yaml:41:9`.
+    pub(super) fn written_at(&self, place: &Place) -> Box<str> {
+        format!("{}:{}:{}", self.file, place.at.line, place.at.column).into()
+    }
+
     /// Records a problem: the file is refused.
     pub(super) fn problem(&self, place: &Place, found: &str, expected: &str) {
         self.problems.borrow_mut().push(self.describe(place, found, expected, None));

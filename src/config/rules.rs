@@ -3,6 +3,7 @@
 use crate::{
     base::names::Scope,
     config::{
+        RulePlaces,
         claims::claim_conditions,
         keys::rule::TARGETS,
         place::{Place, Written},
@@ -23,16 +24,22 @@ mod spelling;
 mod unreachable;
 
 /// `access` or `rules`, exactly one of them (P3).
-pub(super) fn access(fields: &mut Fields<'_>, connect: &[Scope], implies: &[(Scope, Vec<Glob>)]) -> Option<Access> {
+pub(super) fn access(
+    fields: &mut Fields<'_>,
+    connect: &[Scope],
+    implies: &[(Scope, Vec<Glob>)],
+) -> Option<(Access, RulePlaces)> {
     fields.exactly_one(&["access", "rules"], |kind, field| match kind {
-        "access" => field.word(&[("authenticated", ())]).map(|()| Access::Authenticated),
+        "access" => field.word(&[("authenticated", ())]).map(|()| (Access::Authenticated, RulePlaces::default())),
         _ => {
             let (rules, places) = rules(&field)?;
             let access = Access::Authenticated;
             let policy = Policy { connect: connect.to_vec(), access, implies: implies.to_vec() };
             spelling::check(field.reading, &policy, &rules, &places);
             meaning::check(field.reading, &rules, &places);
-            Some(Access::Rules(rules))
+            let items = field.full_list("rules")?;
+            let written = items.iter().map(|item| item.reading.written_at(&item.place)).collect();
+            Some((Access::Rules(rules), RulePlaces(written)))
         }
     })
 }

@@ -124,7 +124,7 @@ fn settings(
     let legacy_sse = fields.get("legacy_sse");
     let legacy_sse = legacy_sse.and_then(|field| legacy(&field, upstream.settings.as_ref(), written));
 
-    let access = access?;
+    let (access, rule_places) = access?;
     let known_scopes = known_scopes(&scopes.connect, &access);
     let (credential, reference) = credential?;
     written.credential = reference;
@@ -140,6 +140,7 @@ fn settings(
         first_challenge: first_challenge(scopes.challenge, &scopes.connect, &known_scopes),
         known_scopes,
         policy: Policy { connect: scopes.connect, access, implies: scopes.implies },
+        rule_places,
         hide,
         advertise_scopes,
         deny_as,

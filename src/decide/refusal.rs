@@ -7,6 +7,8 @@ pub mod table;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod told;
+pub mod words;
 
 pub use self::fault::{NotAccess, PresentationFault, TokenFault};
 use crate::{base::names::Scope, decide::policy::email};

@@ -7,3 +7,4 @@ pub mod issuer_metadata;
 pub mod public_issuers;
 pub mod resource_metadata;
 pub mod vendor;
+pub mod vendor_hints;

@@ -8,6 +8,7 @@ use std::{
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const ISSUER: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
+pub mod nearest;
 #[cfg(test)]
 mod tests;
 

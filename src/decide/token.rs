@@ -14,6 +14,7 @@ pub mod jwt;
 pub mod machine_mark;
 pub mod other_issuer;
 pub mod presented;
+pub mod refused;
 pub mod requester;
 pub mod rules;
 pub mod subject;

@@ -16,7 +16,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::{HeaderValue, Method, Response, header::AUTHORIZATION, request::Parts, uri::PathAndQuery};
+use http::{Method, Response, request::Parts, uri::PathAndQuery};
 use hyper::body::Incoming;
 
 use crate::{
@@ -31,11 +31,11 @@ use crate::{
         },
         policy::evaluate::{Permit, deciding_rule, evaluate, public::evaluate_public},
         refusal::{
-            Refusal, TokenFault,
-            row::{By, ChallengeKind},
+            Refusal,
+            row::{By, ChallengeKind, PolicyRefusal},
         },
         routing::Ending,
-        token::{caller::Caller, jwt::named_issuer, presented::Presented, requester::Requester},
+        token::{caller::Caller, presented::Presented, requester::Requester},
     },
     inbound::{
         answer::{
@@ -101,7 +101,7 @@ impl Judge<'_> {
         context: &mut RequestContext,
         record: &mut Record,
     ) -> Result<(Outgoing, Permit), Refusal> {
-        let caller = match who(self.arrival, self.server, self.head).await {
+        let caller = match who(self.arrival, self.server, self.head, record).await {
             // Rare, so its state is on the heap.
             Err(Refusal::NoCredential) if self.may_be_anonymous() => {
                 return Box::pin(self.without_token((body, busy), context, record)).await;
@@ -314,35 +314,22 @@ struct SessionWay {
 }
 
 /// Steps 2 and 3: the caller, by a token or an API key that is genuine, valid, and for this server.
-pub(super) async fn who(arrival: &Arrival<'_>, server: &Server, head: &Parts) -> Result<Arc<Caller>, Refusal> {
+pub(super) async fn who(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    head: &Parts,
+    record: &mut Record,
+) -> Result<Arc<Caller>, Refusal> {
     let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);
-    let presented = presented.inspect_err(|refusal| tell_oversize(arrival, server, head, refusal))?;
+    let presented = presented.inspect_err(|refusal| record.told(server.told_oversize(&head.headers, refusal)))?;
     let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
-    let token = presented.token();
-    server
-        .verify(verifier, presented, Some(peer), arrival.now)
-        .await
-        .inspect_err(|refusal| tell_other_issuer(arrival, server, token, refusal))
-}
-
-/// Logs a token of another issuer: perhaps the configuration spells the issuer in another way. Only
-/// a token that this issuer has signed brings a warning: anyone can send any other.
-fn tell_other_issuer(arrival: &Arrival<'_>, server: &Server, token: &str, refusal: &Refusal) {
-    if *refusal == Refusal::Token(TokenFault::Issuer)
-        && let Some(found) = named_issuer(token)
-    {
-        let miss = server.compare_issuer(&found);
-        let is_genuine = miss.named().is_some_and(|name| arrival.snapshot.has_signed(name, token, arrival.now));
-        arrival.connection.gateway.observe.other_issuer(&server.series.name, &miss, is_genuine);
-    }
-}
-
-/// Logs a token that is too large: only the operator can do something about it.
-fn tell_oversize(arrival: &Arrival<'_>, server: &Server, head: &Parts, refusal: &Refusal) {
-    if *refusal == Refusal::Token(TokenFault::Oversize) {
-        let bytes = head.headers.get(AUTHORIZATION).map_or(0, HeaderValue::len);
-        arrival.connection.gateway.observe.token_too_large(&server.series.name, bytes, server.limits.token);
-    }
+    let (token, is_key) = (presented.token(), presented.is_api_key());
+    let verdict = server.verify(verifier, presented, Some(peer), arrival.now).await;
+    verdict.inspect_err(|refusal| {
+        if !is_key {
+            record.told(arrival.snapshot.told_of_token(server, token, refusal, arrival.now));
+        }
+    })
 }
 
 /// Tells the embedded authorization server what the token of `caller` lacks: the client may only
@@ -383,10 +370,14 @@ pub(super) fn refuse(
     server: &Server,
     mut record: Record,
 ) -> Response<ReplyBody> {
+    let by = context.target.as_ref().filter(|_| refusal.row().needed().is_some());
+    let rule = match refusal.row().by {
+        By::Policy(PolicyRefusal::Rule(rule)) => Some(rule),
+        _ => by.and_then(|target| deciding_rule(&server.policy, target)),
+    };
+    record.told(server.told_of_policy(refusal, context, rule));
     record.refused(refusal);
-    if let (Some(_), Some(target)) = (refusal.row().needed(), &context.target) {
-        record.decided_by(deciding_rule(&server.policy, target));
-    }
+    record.decided_by(rule);
     if let By::Policy(_) = refusal.row().by {
         record.denied_as(reply::form(refusal, context, server));
     }

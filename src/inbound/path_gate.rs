@@ -94,7 +94,6 @@ pub(super) async fn pass(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
-            arrival.connection.gateway.observe.foreign_origin(&server.series.name, &refusal);
             let mut response = gate::refuse(&refusal, &RequestContext::default(), server, record);
             cors::expose(None, kind, response.headers_mut());
             let drain = &arrival.connection.drain;
@@ -184,7 +183,7 @@ async fn judge(
     let (caller, place) = match path.access() {
         PathAccess::Public => (None, usage.enter_public(arrival.client.address, limits)?),
         PathAccess::Authenticated => {
-            let caller = gate::who(arrival, server, head).await?;
+            let caller = gate::who(arrival, server, head, record).await?;
             context.caller = Some(Arc::clone(&caller));
             record.caller(&caller);
             let place = usage.enter(&server.series.name, server.limits, &caller, limits)?;

@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod server;
 pub mod sessions;
 pub mod tasks;
+mod told;
 pub mod usage;
 
 pub(in crate::inbound) mod per_caller;

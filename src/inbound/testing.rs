@@ -310,6 +310,7 @@ fn server(
         api_keys: Arc::default(),
         mirror: Mirror::Elsewhere(Arc::clone(issuer.discovery())),
         policy: policy(),
+        rule_places: Box::default(),
         published: published("/mcp"),
         published_otherwise: published("/mcp/"),
         upstream: Arc::clone(upstream),

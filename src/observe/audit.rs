@@ -48,6 +48,9 @@
 //!   (the client refused the handshake), `tls_timeout`, `tls_no_certificate`
 //! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
 //!   several are joined with commas
+//! - `found`: what came that was refused: the path without its query, the host, the origin, the
+//!   claim, the fault of the body. Never a token, nor the value of a claim about a person
+//! - `expected`: what would have been accepted. The log line of the refusal has both, and what to do
 //! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that
@@ -152,6 +155,10 @@ pub struct Decision<'a> {
     pub verdict: Verdict,
     /// The claim of the token that is why it was refused.
     pub claim: Option<&'a str>,
+    /// What came that was refused; empty if that is not known.
+    pub found: &'a str,
+    /// What would have been accepted; empty if that is not known.
+    pub expected: &'a str,
     /// Index of the rule that decided.
     pub rule: Option<usize>,
     /// Why a `report_only` rule would have refused.
@@ -344,6 +351,12 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     }
     if let Some(claim) = decision.claim {
         line.text("claim", claim, TEXT_BYTES_MAX);
+    }
+    if !decision.found.is_empty() {
+        line.text("found", decision.found, TARGET_BYTES_MAX);
+    }
+    if !decision.expected.is_empty() {
+        line.text("expected", decision.expected, TARGET_BYTES_MAX);
     }
     if let Some(rule) = decision.rule {
         line.number("rule", rule as u64);

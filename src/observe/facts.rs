@@ -7,7 +7,7 @@ use crate::{
     decide::{
         mcp::request::target::Target,
         policy::evaluate::Permit,
-        refusal::{Refusal, row::By},
+        refusal::{Refusal, row::By, told::Told},
         token::caller::Caller,
     },
     observe::{
@@ -19,6 +19,8 @@ use crate::{
 
 /// The reason for a target of a refused batch that would have been allowed alone.
 const BATCH_REFUSED: &str = "batch_refused";
+/// The kind of a refusal for scope.
+const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
 /// The facts of one request. They do not change after the decision.
 pub(super) struct Facts {
@@ -33,6 +35,8 @@ pub(super) struct Facts {
     pub(super) parts: SeparateTargets,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Refusal>,
+    /// What is known besides the refusal.
+    pub(super) told: Option<Box<Told>>,
     pub(super) rule: Option<usize>,
     pub(super) reported: Option<Refusal>,
     /// How the answer says that the rules refuse.
@@ -91,6 +95,7 @@ impl Facts {
             parts: SeparateTargets::default(),
             verdict: Verdict::Unfinished,
             refusal: None,
+            told: None,
             rule: None,
             reported: None,
             denied_as: None,
@@ -102,12 +107,16 @@ impl Facts {
     pub(super) fn each_decision(&self, mut tell: impl FnMut(&Decision<'_>)) {
         if self.parts.each.is_empty() {
             let about_scope = self.refusal.as_ref().or(self.reported.as_ref());
+            let made = self.refusal.as_ref().filter(|_| self.told.is_none()).map(Told::of);
+            let (found, expected) = facts_of(self.told.as_deref().or(made.as_ref()));
             return tell(&Decision {
                 index: None,
                 method: self.method.as_deref(),
                 target: self.target.as_ref().map(Named::shown),
                 verdict: self.verdict,
                 claim: self.refusal.as_ref().and_then(Refusal::claim),
+                found,
+                expected,
                 rule: self.rule,
                 reported: self.reported.as_ref().map(|refusal| refusal.row().reason),
                 scopes: self.scopes(about_scope),
@@ -120,6 +129,8 @@ impl Facts {
             let verdict = part.judged.as_ref().map(|(_, verdict)| verdict.as_ref());
             let (refused, permit) = (verdict.and_then(Result::err), verdict.and_then(Result::ok));
             let reported = permit.and_then(Permit::reported);
+            let made = refused.map(Told::of);
+            let (found, expected) = facts_of(made.as_ref());
             let rule = part.judged.as_ref().map_or(self.rule, |(rule, _)| *rule);
             tell(&Decision {
                 index: Some((index, self.parts.total)),
@@ -127,6 +138,8 @@ impl Facts {
                 target: Some(part.named.shown()),
                 verdict: self.verdict_of(refused, permit.is_some()),
                 claim: refused.and_then(Refusal::claim),
+                found,
+                expected,
                 rule,
                 reported: reported.map(|refusal| refusal.row().reason),
                 scopes: self.scopes(refused.or(reported)),
@@ -168,6 +181,12 @@ impl Facts {
     fn scopes<'a>(&'a self, refusal: Option<&'a Refusal>) -> Option<(&'a [Scope], &'a [Scope])> {
         Some((refusal?.row().needed()?, self.caller.as_deref().map_or(&[][..], Caller::scopes)))
     }
+}
+
+/// What came and what was expected, for the audit line. Its scopes have fields of their own.
+fn facts_of(told: Option<&Told>) -> (&str, &str) {
+    let told = told.filter(|told| told.kind != INSUFFICIENT_SCOPE);
+    told.map_or(("", ""), |told| (&told.found, &told.expected))
 }
 
 impl SeparateTargets {

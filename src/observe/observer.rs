@@ -29,9 +29,6 @@ const MISFITS_SPAN: Duration = Duration::from_secs(10);
 /// … at most this many warnings are written of one kind of request that a setting refuses.
 const MISFIT_LINES_PER_SPAN: u32 = 5;
 
-/// Tokens with another `iss` are logged once in this time, for each kind.
-const OTHER_ISSUERS_SPAN: Duration = Duration::from_secs(60);
-
 /// Addresses that do not count are logged once in this time, for each kind.
 const EMAILS_SPAN: Duration = Duration::from_secs(60);
 
@@ -51,9 +48,6 @@ pub struct Observe {
     pub(super) violations: Sampled<&'static str>,
     /// Bounds the warnings of requests that a setting refuses, by kind.
     pub(super) misfits: Sampled<&'static str>,
-    /// Bounds the lines about tokens with another `iss`, by what it is instead, and whether the
-    /// token is genuine.
-    pub(super) other_issuers: Sampled<(&'static str, bool)>,
     /// Bounds the lines about addresses that do not count, by what they are missing for.
     pub(super) emails: Sampled<&'static str>,
     is_cut: AtomicBool,
@@ -73,7 +67,6 @@ impl Observe {
             untold: Untold::default(),
             violations: Sampled::new(VIOLATIONS_SPAN, VIOLATION_LINES_PER_SPAN),
             misfits: Sampled::new(MISFITS_SPAN, MISFIT_LINES_PER_SPAN),
-            other_issuers: Sampled::new(OTHER_ISSUERS_SPAN, 1),
             emails: Sampled::new(EMAILS_SPAN, 1),
             is_cut: AtomicBool::new(false),
         })

@@ -15,6 +15,7 @@ use crate::{
         refusal::{
             Refusal,
             row::{By, PolicyRefusal, UpstreamFailure},
+            told::Told,
         },
         token::caller::Caller,
     },
@@ -169,6 +170,8 @@ impl Record {
             By::Upstream(UpstreamFailure::Timeout) => (None, UpstreamOutcome::Timeout),
             By::Upstream(UpstreamFailure::Unfit) => (None, UpstreamOutcome::Unfit),
         };
+        let told = self.facts.told.as_deref();
+        series(&self.observe, &self.facts).refused(refusal, told, self.facts.id);
         if let Refusal::EmailUnverified { rule } = refusal {
             self.observe.email_unverified(&series(&self.observe, &self.facts).name, *rule);
         }
@@ -184,6 +187,13 @@ impl Record {
             self.upstream = upstream;
         }
         self.failure = Some(refusal.clone());
+    }
+
+    /// What the operator is told of the refusal that follows, where more is known than it says.
+    pub fn told(&mut self, told: Option<Told>) {
+        if let Some(told) = told {
+            self.learn(|facts| facts.told = Some(Box::new(told)));
+        }
     }
 
     /// The deciding rule, if neither permit nor refusal names it.

@@ -18,7 +18,6 @@ use crate::{
         refusal::Refusal,
         token::{caller::Caller, rules::TokenRules},
     },
-    observe::token_faults::TokenWarnings,
     outbound::{
         discover::{Discovery, Start},
         fault::Fault,
@@ -57,7 +56,6 @@ pub struct IssuerKeys {
     progress: watch::Sender<Progress>,
     fetches_ok: AtomicU64,
     fetches_failed: AtomicU64,
-    warnings: TokenWarnings,
 }
 
 /// The state of an issuer's keys, for `/readyz` and metrics.
@@ -165,7 +163,6 @@ impl IssuerKeys {
             progress: watch::Sender::default(),
             fetches_ok: AtomicU64::new(0),
             fetches_failed: AtomicU64::new(0),
-            warnings: TokenWarnings::new(),
         })
     }
 
@@ -265,16 +262,6 @@ impl IssuerKeys {
     #[must_use]
     pub fn is_withdrawn(&self, caller: &Caller) -> bool {
         self.local().is_some_and(|local| local.is_withdrawn(caller))
-    }
-
-    /// Logs that a token which this issuer signed was refused, if that is about its shape.
-    pub fn token_refused(&self, refusal: &Refusal) {
-        self.warnings.warn(&self.settings.rules.name, refusal);
-    }
-
-    /// Logs that a token names the key `kid` of this issuer, but was signed by another key.
-    pub fn other_signer(&self, kid: &str) {
-        self.warnings.other_signer(&self.settings.rules.name, kid);
     }
 
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {

@@ -74,12 +74,12 @@ impl<'a> Trusted<'a> {
     /// Its form decides, and no second issuer is ever tried: a token whose three parts parse and
     /// whose `iss` is configured is a JWT of that issuer, so only that issuer may introspect it, if
     /// it signs nothing; any other token goes to the one issuer of the server that introspects.
-    fn introspecting(self, token: &str) -> Option<(&'a IssuerKeys, &'a Introspector)> {
+    fn introspecting(self, token: &str) -> Option<&'a Introspector> {
         let issuer = match named_issuer(token).filter(|name| self.known.iter().any(|known| known.as_str() == name)) {
             Some(name) => self.named(&name).filter(|issuer| !issuer.signs()),
             None => self.issuers.iter().find(|issuer| issuer.introspector().is_some()),
         };
-        issuer.and_then(|issuer| Some((&**issuer, issuer.introspector()?)))
+        issuer.and_then(|issuer| issuer.introspector())
     }
 }
 
@@ -188,10 +188,9 @@ impl Verifier {
         let (issuer, unverified) = match read {
             Ok(read) => read,
             Err(refusal) => {
-                let (issuer, introspector) = trusted.introspecting(token).ok_or(refusal)?;
+                let introspector = trusted.introspecting(token).ok_or(refusal)?;
                 // Boxed: it must not enlarge the future of every request.
-                let verdict = Box::pin(introspector.verify(token, fingerprint, peer)).await;
-                return verdict.inspect_err(|refusal| issuer.token_refused(refusal));
+                return Box::pin(introspector.verify(token, fingerprint, peer)).await;
             }
         };
 
@@ -200,7 +199,6 @@ impl Verifier {
             Ok(caller) => (keys, caller),
             Err(refusal) => {
                 let Some(awaited) = awaited(&unverified, &refusal, issuer) else {
-                    issuer.token_refused(&refusal);
                     return Err(refusal);
                 };
                 let mut newer = issuer.newer(peer, awaited);
@@ -268,10 +266,6 @@ async fn verify_later(
             break;
         }
         seen = keys.generation;
-    }
-    match unverified.key_id() {
-        Some(kid) if awaited(unverified, &refusal, issuer) == Some(AwaitedKey::Replaced) => issuer.other_signer(kid),
-        _ => issuer.token_refused(&refusal),
     }
     Err(refusal)
 }

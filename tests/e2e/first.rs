@@ -4,6 +4,7 @@ mod acme;
 mod acme_failures;
 mod doctor_url;
 mod file;
+mod refusals;
 mod refusals_upstream;
 mod release;
 mod serve;

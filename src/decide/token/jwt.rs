@@ -49,7 +49,7 @@ pub enum AwaitedKey {
 /// of the sender (RFC 8725 §3.10); `zip` and `cty` mean that the payload is compressed or another
 /// JWT. `x5t` is allowed and ignored: it only names a certificate, and Entra writes it beside
 /// `kid`.
-const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
+pub(super) const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
 impl<'a> UnverifiedJwt<'a> {
     /// Reads a token: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC
@@ -234,7 +234,7 @@ fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
+pub(super) fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
     strict::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict::NotStrict| TokenFault::Malformed)
 }
 

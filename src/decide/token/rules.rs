@@ -23,6 +23,8 @@ pub const SUBJECT: &str = "sub";
 pub struct TokenRules {
     /// Its name in the configuration.
     pub name: AuthorizationServerName,
+    /// The vendor's profile, for hints to the operator: it decides nothing here.
+    pub profile: &'static str,
     /// `iss` must equal one of these names. The first is published, and is the issuer of each
     /// caller, so that a vendor's change of spelling changes no caller.
     pub issuers: Vec<Issuer>,
@@ -80,6 +82,7 @@ impl TokenRules {
     pub fn embedded(name: AuthorizationServerName, issuer: Issuer, clock_skew: Duration) -> Self {
         Self {
             name,
+            profile: "generic",
             issuers: vec![issuer],
             algorithms: vec![Algorithm::ES256],
             token_types: vec!["at+jwt".into()],

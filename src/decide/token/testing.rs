@@ -153,6 +153,7 @@ pub(crate) fn at(unix_secs: u64) -> Now {
 pub(crate) fn rules() -> TokenRules {
     TokenRules {
         name: "corporate".into(),
+        profile: GENERIC.name,
         issuers: vec![ISSUER.into()],
         algorithms: ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
             .map(|name| name.parse::<Algorithm>().unwrap())

@@ -66,7 +66,6 @@ pub(in crate::inbound) async fn answer(
     let route = match check(&head, &arrival) {
         Ok(route) => route,
         Err(refusal) => {
-            tell_misfit(&refusal, &head, &arrival);
             return Ok(refuse_unrouted(&arrival, &refusal, &head, body, &mut record).await);
         }
     };
@@ -123,21 +122,6 @@ async fn probe(connection: &Connection, head: &Parts, body: Incoming) -> Respons
     without_body(connection, response, head, body).await
 }
 
-/// Logs a request that does not fit the configuration, where the operator may want to change it.
-fn tell_misfit(refusal: &Refusal, head: &Parts, arrival: &Arrival<'_>) {
-    let observe = &arrival.connection.gateway.observe;
-    match refusal {
-        Refusal::HeadersTooLarge => observe.head_too_large(),
-        Refusal::Misdirected(_) => {
-            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-            let came = head.uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
-            observe.unknown_host(came, &arrival.snapshot.sites);
-        }
-        Refusal::MisdirectedTls { asked, .. } => observe.unknown_tls_name(asked, &arrival.snapshot.sites),
-        _ => {}
-    }
-}
-
 fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
     head::check_head(head, arrival.snapshot.heads)?;
     head::check_host(head, arrival.connection.server_name.as_deref(), &arrival.snapshot.sites)?;
@@ -187,6 +171,9 @@ async fn refuse_unrouted(
     body: Incoming,
     record: &mut Record,
 ) -> Response<ReplyBody> {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
+    record.told(arrival.snapshot.told_unrouted(refusal, (&head.method, head.uri.path()), host));
     record.refused(refusal);
     let mut response = reply::refuse(refusal, &RequestContext::default(), None);
     record.answered(response.status());
@@ -263,7 +250,6 @@ async fn serve(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
-            arrival.connection.gateway.observe.foreign_origin(&server.series.name, &refusal);
             record.refused(&refusal);
             let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
             record.answered(response.status());

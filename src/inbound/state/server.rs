@@ -22,21 +22,14 @@ use crate::{
         refusal::Refusal,
         resource_server::challenge::Challenges,
         routing::{Ending, Routes},
-        token::{
-            api_key::ApiKeys,
-            caller::Caller,
-            judged::judged_again,
-            jwt::UnverifiedJwt,
-            other_issuer::{self, IssuerMiss},
-            presented::Presented,
-        },
+        token::{api_key::ApiKeys, caller::Caller, judged::judged_again, presented::Presented},
     },
     inbound::state::documents::Documents,
     observe::metrics::ServerSeries,
     outbound::{
         credential::{Credential, IdentityHeader},
         discover::Discovery,
-        keys::{IssuerKeys, Published},
+        keys::IssuerKeys,
         upstream::Upstream,
         verify::{Trusted, Verifier},
     },
@@ -70,18 +63,6 @@ impl Snapshot {
         let is_same = |now: &&Arc<Server>| now.series.name == before.series.name && now.transport == before.transport;
         self.servers.iter().find(is_same)
     }
-
-    /// Whether the issuer of this name in the configuration has signed `token`, by the keys that
-    /// are in force now. Only the signature is verified, and nothing is fetched.
-    pub(in crate::inbound) fn has_signed(&self, name: &Issuer, token: &str, now: Now) -> bool {
-        let mut issuers = self.servers.iter().flat_map(|server| &server.issuers);
-        let Some(issuer) = issuers.find(|issuer| issuer.rules().issuers.contains(name)) else { return false };
-        let (read, keys) = (UnverifiedJwt::read(token), issuer.current(now));
-        let is_signed = |(jwt, keys): (UnverifiedJwt<'_>, Arc<Published>)| {
-            jwt.signed(&issuer.rules().algorithms, &keys.set).is_ok()
-        };
-        read.ok().zip(keys).is_some_and(is_signed)
-    }
 }
 
 /// One server, ready to serve.
@@ -109,6 +90,8 @@ pub struct Server {
     pub mirror: Mirror,
     /// Its rules.
     pub policy: Policy,
+    /// Where each rule is written: `gateway.yaml:41:9`.
+    pub rule_places: Box<[Box<str>]>,
     /// What clients learn that ask at its path as configured.
     pub published: PublishedAt,
     /// What clients learn that ask with the other [`Ending`] of its path.
@@ -148,16 +131,6 @@ fn judged_under(issuer: &IssuerKeys, verified_by: &IssuerKeys, caller: &Caller, 
     let again = judged_again(caller, issuer.rules(), now).ok().filter(|_| is_known)?;
     let has_less = caller.scopes().iter().any(|scope| !again.scopes().contains(scope));
     (again.principal() == caller.principal() && !has_less).then_some(again)
-}
-
-impl Server {
-    /// Logs that a token was refused which its issuer signed.
-    pub(in crate::inbound) fn token_refused(&self, caller: &Caller, refusal: &Refusal) {
-        let mut issuers = self.issuers.iter();
-        if let Some(issuer) = issuers.find(|issuer| issuer.rules().name == *caller.authorization_server()) {
-            issuer.token_refused(refusal);
-        }
-    }
 }
 
 /// Where to get the metadata of a server's first issuer.
@@ -284,14 +257,8 @@ impl Server {
         }
         let trusted = Trusted { issuers: &self.issuers, known: &self.known_issuers };
         let caller = verifier.verify(presented, trusted, peer, now).await?;
-        caller.is_for(&self.resource, &self.audiences).inspect_err(|refusal| self.token_refused(&caller, refusal))?;
+        caller.is_for(&self.resource, &self.audiences)?;
         Ok(caller)
-    }
-
-    /// How the `iss` of a refused token differs from the issuers of this server.
-    pub(in crate::inbound) fn compare_issuer(&self, found: &str) -> IssuerMiss<'_> {
-        let own: Vec<&Issuer> = self.issuers.iter().flat_map(|issuer| &issuer.rules().issuers).collect();
-        other_issuer::compare(found, &own, &self.known_issuers)
     }
 
     /// The caller as it is now, if this server would still accept the credential of `caller`, which

@@ -20,6 +20,8 @@ fn decision() -> Decision<'static> {
         target: None,
         verdict: Verdict::Allowed,
         claim: None,
+        found: "",
+        expected: "",
         rule: None,
         reported: None,
         scopes: None,
@@ -83,6 +85,8 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             target: Some(("resource", Some("file:///a"))),
             verdict: Verdict::Refused("insufficient_scope"),
             claim: Some("org_id"),
+            found: "f",
+            expected: "x",
             rule: Some(4),
             reported: Some("no_rule"),
             scopes: Some((&needed, &granted)),
@@ -102,7 +106,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
         json!({"audit": 2, "event": "decided", "time": "2023-11-14T22:13:20.007Z", "request": id, "server": "weather",
                "peer": "10.0.0.1", "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
                "index": 1, "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
-               "verdict": "refused", "reason": "insufficient_scope", "claim": "org_id", "rule": 4, "reported": "no_rule",
+               "verdict": "refused", "reason": "insufficient_scope", "claim": "org_id", "found": "f", "expected": "x", "rule": 4, "reported": "no_rule",
                "required_scopes": ["a", "b"], "granted_scopes": ["c"], "denied_as": "challenge",
                "ungranted_scopes": ["d"], "status": 403, "streamed": true,
                "upstream": "broke_off", "upstream_status": 200, "ended": "upstream_failed", "duration_ms": 1.234})
@@ -113,7 +117,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             "audit=2 event=decided time=2023-11-14T22:13:20.007Z request={id} server=\"weather\" peer=10.0.0.1 \
              issuer=\"https://idp\" principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" index=1 \
              method=\"resources/read\" target_kind=resource target=\"file:///a\" targets=3 verdict=refused \
-             reason=insufficient_scope claim=\"org_id\" rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" \
+             reason=insufficient_scope claim=\"org_id\" found=\"f\" expected=\"x\" rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" \
              denied_as=challenge ungranted_scopes=\"d\" status=403 \
              streamed=true upstream=broke_off upstream_status=200 ended=upstream_failed duration_ms=1.234\n"
         )

@@ -11,8 +11,10 @@ use prometheus_client::{
 
 use crate::{
     base::names::ServerName,
+    decide::refusal::{Refusal, told::Told},
     observe::{
         end::End,
+        refusals::RefusalLines,
         request_id::RequestId,
         upstream::{UpstreamOutcome, Warnings, errors::UpstreamErrors},
     },
@@ -174,6 +176,7 @@ pub struct ServerSeries {
     durations: Histogram,
     warnings: Warnings,
     errors: UpstreamErrors,
+    refusals: RefusalLines,
     families: ServerFamilies,
 }
 
@@ -212,6 +215,7 @@ impl ServerFamilies {
             durations,
             warnings: Warnings::new(),
             errors: UpstreamErrors::new(),
+            refusals: RefusalLines::new(),
             families: self.clone(),
         };
         // At zero from the start, so that a rate has a first value.
@@ -272,6 +276,11 @@ impl ServerSeries {
     pub fn upstream_failed_again(&self, what: &'static str) {
         let labels = Failure { server: self.name.to_string(), what };
         self.families.upstream_failures.get_or_create(&labels).inc();
+    }
+
+    /// A request was refused. `told`: what is known besides the refusal.
+    pub fn refused(&self, refusal: &Refusal, told: Option<&Told>, request: RequestId) {
+        self.refusals.tell(&self.name, refusal, told, request);
     }
 
     /// The upstream at this URL answered with an error. It is logged, and is not a failure.

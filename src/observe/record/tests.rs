@@ -337,7 +337,8 @@ fn attack_184_a_stream_is_told_at_its_head_timed_to_it_and_audited_to_its_end() 
     assert!(metrics.contains("portcullis_request_duration_seconds_bucket{le=\"0.001\",server=\"weather\"} 1\n"));
     assert!(metrics.contains("portcullis_upstream_failures_total{server=\"weather\",what=\"broke_off\"} 1\n"));
     assert!(
-        metrics.contains(&outcome("weather", "allowed", "broke_off")) && metrics.contains(&ended("upstream_failed"))
+        metrics.contains(&outcome("weather", "upstream_error", "broke_off"))
+            && metrics.contains(&ended("upstream_failed"))
     );
 }
 

@@ -59,6 +59,7 @@ impl OidcLink {
     fn new(settings: OidcSettings, fetch: &Fetch, clock: &Arc<dyn Clock>) -> Self {
         let rules = TokenRules {
             name: "login.oidc".into(),
+            profile: "generic",
             issuers: vec![settings.issuer.clone()],
             algorithms: settings.algorithms.clone(),
             token_types: Vec::new(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::about::About;
 use crate::{
-    base::{names::Scope, text::Text},
+    base::{names::Scope, shown::shown, text::Text},
     decide::{
         mcp::request::target::Target,
         refusal::{Refusal, row::Sentence},
@@ -86,6 +86,21 @@ impl Display for What<'_> {
     }
 }
 
+/// The name of a target for a log line: ` add`; empty if it has none.
+struct Object<'a>(&'a Target);
+
+impl Display for Object<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        object(self.0, out)
+    }
+}
+
+/// The name of a target, visible and shortened; empty if it has none.
+#[must_use]
+pub fn asked_for(target: &Target) -> String {
+    Object(target).to_string().trim_start().to_owned()
+}
+
 fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {
     match target {
         Target::Tool(name) | Target::Prompt(name) | Target::Template(name) | Target::Path(name) => {
@@ -106,29 +121,13 @@ fn listed(names: &[Text], out: &mut Formatter<'_>) -> fmt::Result {
     if others.is_empty() { Ok(()) } else { write!(out, " and {} more", others.len()) }
 }
 
-/// Text of the caller, shortened, and unable to forge a line, a colour or a direction where it is
-/// shown.
+/// Text of the caller, shortened and visible.
 struct Shown<'a>(&'a str);
 
 impl Display for Shown<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let mut chars = self.0.chars();
-        for c in chars.by_ref().take(NAME_CHARS_MAX) {
-            if is_unseen(c) {
-                write!(out, "{}", c.escape_unicode())?;
-            } else {
-                write!(out, "{c}")?;
-            }
-        }
-        if chars.next().is_some() { out.write_str("…") } else { Ok(()) }
+        shown(self.0, NAME_CHARS_MAX).fmt(out)
     }
-}
-
-/// Controls, line ends, and marks without width or that turn the writing direction.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
-        || matches!(c, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 struct Listed<'a>(&'a [Scope]);

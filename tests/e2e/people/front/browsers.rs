@@ -69,7 +69,7 @@ async fn people_b6_refusal_and_log_name_the_origin_and_the_line_to_add() {
     assert!(message.ends_with(&format!("allowed_origins: [\"{origin}\"]")), "{message}");
     assert_eq!(reply.header("access-control-allow-origin"), None);
     let line = world.gateway.line(|line| line.contains("browser page of another origin")).await;
-    for part in ["WARN", "\"server\":\"main\"", "\"origin\":\"http://localhost:6274\"", "allowed_origins: ["] {
+    for part in ["WARN", "\"server\":\"main\"", "\"found\":\"http://localhost:6274\"", "allowed_origins: ["] {
         assert!(line.contains(part), "{part}: {line}");
     }
     // What a page may send there cannot write another line.

@@ -10,6 +10,14 @@ const HOSTS: &str = "hosts: [mcp.internal, \"10.0.0.5:8443\"]";
 async fn people_b2_listed_hosts_are_accepted_and_others_are_told_where_to_go() {
     let world = Plan::standard().top(HOSTS).start().await;
     let ask = |host: &str| Ask::post("/mcp", call("safe")).token(&world.token()).with("Host", host);
+    let reply = world.send(&ask("10.0.0.77:80")).await;
+    assert!(reply.text().contains(&format!("it is reached as {}", world.authority)), "{reply:?}");
+    assert!(!reply.text().contains("mcp.internal"), "others are not told: {reply:?}");
+    let accepted = format!("\"expected\":\"{}, mcp.internal, 10.0.0.5:8443\"", world.authority);
+    let line = world.gateway.line(|line| line.contains("WARN") && line.contains("\"found\":\"10.0.0.77:80\"")).await;
+    for part in ["WARN", "add it at the top of the file: hosts: [", &accepted] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
     world
         .verdicts(vec![
             row("by name", ask("mcp.internal"), Want::Passes),
@@ -21,14 +29,6 @@ async fn people_b2_listed_hosts_are_accepted_and_others_are_told_where_to_go() {
             row("another", ask("evil.example"), Want::Status(421)),
         ])
         .await;
-    let reply = world.send(&ask("10.0.0.77:80")).await;
-    assert!(reply.text().contains(&format!("it is reached as {}", world.authority)), "{reply:?}");
-    assert!(!reply.text().contains("mcp.internal"), "others are not told: {reply:?}");
-    let accepted = format!("\"accepted\":\"{}, mcp.internal, 10.0.0.5:8443\"", world.authority);
-    let line = world.gateway.line(|line| line.contains("\"host\":\"10.0.0.77:80\"")).await;
-    for part in ["WARN", "add it to `hosts`", &accepted] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
     assert_eq!(world.send(&ask("mcp.internal:0")).await.status, 421, "no port");
     world.close().await;
 }
@@ -188,8 +188,8 @@ async fn people_b2_f19_attack_326_a_proxy_that_encrypts_anew_may_ask_for_a_liste
     assert_eq!(status, 421);
     assert!(said.contains("the TLS handshake asked for other.example, which is not a name of this gateway"), "{said}");
     assert!(said.contains("such as localhost\""), "{said}");
-    let line = world.gateway.line(|line| line.contains("\"tls_name\":\"other.example\"")).await;
-    for part in ["WARN", "add it to `hosts`", "proxy_ssl_name", &format!("\"accepted\":\"{own}\"")] {
+    let line = world.gateway.line(|line| line.contains("WARN") && line.contains("\"found\":\"other.example\"")).await;
+    for part in ["WARN", "add it to `hosts`", "proxy_ssl_name", &format!("\"expected\":\"{own}\"")] {
         assert!(line.contains(part), "{part}: {line}");
     }
     assert!(!world.gateway.output().contains("refused a request for a host name"), "the host is known");

@@ -49,7 +49,7 @@ async fn people_a1_a_token_beyond_the_limit_is_told_in_words() {
     assert_eq!(reply.challenge_parameter("error_description").unwrap(), "the token is too large");
     assert!(reply.text().contains("the token is too large"), "{reply:?}");
     let line = world.gateway.line(|line| line.contains("an access token is too large")).await;
-    for part in ["\"server\":\"main\"", "\"most\":32768", "\"bytes\":32776", "limits.token", "WARN"] {
+    for part in ["\"server\":\"main\"", "at most 32768 bytes", "\"found\":\"32776 bytes\"", "limits.token", "WARN"] {
         assert!(line.contains(part), "{part}: {line}");
     }
     // What does not even fit into a head.

@@ -1,0 +1,53 @@
+//! Shows text from outside, shortened, and unable to forge a line, a colour or a direction.
+
+use std::fmt::{self, Display, Formatter};
+
+/// Text from outside: at most so many characters, and what a reader cannot see is escaped.
+pub struct Shown<'a> {
+    text: &'a str,
+    chars_max: usize,
+}
+
+/// `text`, of which at most `chars_max` characters are shown.
+#[must_use]
+pub fn shown(text: &str, chars_max: usize) -> Shown<'_> {
+    Shown { text, chars_max }
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let mut chars = self.text.chars();
+        for c in chars.by_ref().take(self.chars_max) {
+            if is_unseen(c) {
+                write!(out, "{}", c.escape_unicode())?;
+            } else {
+                write!(out, "{c}")?;
+            }
+        }
+        if chars.next().is_some() { out.write_str("…") } else { Ok(()) }
+    }
+}
+
+/// Controls, line ends, and marks without width or that turn the writing direction.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(c, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_391_what_a_reader_cannot_see_is_escaped_and_the_rest_is_cut() {
+        for (text, seen) in [
+            ("/mcp", "/mcp"),
+            ("/a\r\nlevel=ERROR", "/a\\u{d}\\u{a}level=…"),
+            ("\u{1b}[31m/\u{202e}x", "\\u{1b}[31m/\\u{202e}x"),
+            ("äöü äöü äöü äöü äöü", "äöü äöü äöü…"),
+        ] {
+            assert_eq!(shown(text, if text.starts_with('/') { 10 } else { 11 }).to_string(), seen);
+        }
+    }
+}
