@@ -15,6 +15,7 @@ use crate::{
     base::version::VERSION,
     cli::{
         arguments::{ConfigFile, Doctor, Explain, KeyCommand},
+        connect::Connect,
         serve::arguments::Serve,
         shell::{Completions, ManPages},
         terminal::{BAD_CONFIG, complain, print},
@@ -25,6 +26,7 @@ use crate::{
 mod arguments;
 mod check;
 mod check_seals;
+mod connect;
 mod demo;
 mod demo_box;
 #[doc(hidden)]
@@ -83,6 +85,8 @@ enum Command {
     ///
     /// Asks what each client asks before a sign-in. Silent, with exit code 0, if nothing is wrong.
     Doctor(Doctor),
+    /// Print what to type or click in each MCP client to use a server of the gateway.
+    Connect(Connect),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
     /// Hash a password for an accounts file: typed without echo, or one line of standard input.
@@ -120,6 +124,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(of) => with(&of, check::check),
         Command::Explain(of) => explain::explain(&of),
         Command::Doctor(of) => doctor::doctor(&of),
+        Command::Connect(of) => connect::connect(&of),
         Command::Schema => {
             print(&format!("{:#}", schema::json_schema()));
             0

@@ -161,7 +161,7 @@ fn is_invisible(character: char) -> bool {
 }
 
 /// The word among `words` that `text` probably misspells.
-pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<String> {
+pub fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<String> {
     let slips_max = (text.chars().count() / 3).clamp(1, 3);
     words
         .into_iter()

@@ -1,0 +1,96 @@
+//! `portcullis connect`: what to type or click in each MCP client to use a server of the gateway.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{
+    arguments::ConfigFile,
+    connect::{
+        clients::{CLIENTS, ClientGuide, named},
+        endpoint::McpEndpoint,
+    },
+    terminal::{BAD_CONFIG, complain, load, print},
+};
+
+mod clients;
+mod editors;
+mod endpoint;
+mod guide;
+
+/// Arguments of `connect`.
+#[derive(Debug, Args)]
+pub(super) struct Connect {
+    /// The MCP client, such as claude-code, vscode or cursor; without one, all of them.
+    #[arg(value_name = "CLIENT")]
+    pub client: Option<String>,
+    /// The configuration file; `-` is standard input.
+    ///
+    /// Without one, the variable PORTCULLIS_CONFIG names it; without that, it is gateway.yaml in
+    /// the current folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The MCP server to connect to: its key under `servers:`; without one, all of them.
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// The URL of an MCP server, in place of a configuration.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "server"])]
+    pub url: Option<String>,
+}
+
+/// Prints how the clients connect.
+pub(super) fn connect(arguments: &Connect) -> u8 {
+    let clients = match arguments.client.as_deref() {
+        None => CLIENTS,
+        Some(name) => match named(name) {
+            Ok(client) => std::slice::from_ref(client),
+            Err(why) => {
+                complain(&why);
+                return BAD_CONFIG;
+            }
+        },
+    };
+    let endpoints = match endpoints(arguments) {
+        Ok(endpoints) => endpoints,
+        Err(code) => return code,
+    };
+    print(page(clients, &endpoints).trim_end());
+    0
+}
+
+fn endpoints(arguments: &Connect) -> Result<Vec<McpEndpoint>, u8> {
+    if let Some(url) = &arguments.url {
+        let endpoint = McpEndpoint::at(url).map_err(|why| {
+            complain(&format!("--url: {why}"));
+            BAD_CONFIG
+        })?;
+        return Ok(vec![endpoint]);
+    }
+    let source = ConfigFile { file: None, config: arguments.config.clone() }.source()?;
+    let settings = load(&source)?.settings;
+    let wanted = |name: &str| arguments.server.as_deref().is_none_or(|server| server == name);
+    let servers = settings.servers.iter().filter(|server| wanted(&server.name));
+    let found: Vec<McpEndpoint> = servers.map(|server| McpEndpoint::of(&settings, server)).collect();
+    if found.is_empty() {
+        let names: Vec<&str> = settings.servers.iter().map(|server| &*server.name).collect();
+        let server = arguments.server.as_deref().unwrap_or_default();
+        complain(&format!("--server: there is no server {server:?} in {source}; expected one of {}", names.join(", ")));
+        return Err(BAD_CONFIG);
+    }
+    Ok(found)
+}
+
+/// Markdown: a section for each server, and in it one for each client.
+fn page(clients: &[ClientGuide], endpoints: &[McpEndpoint]) -> String {
+    let one = |endpoint: &McpEndpoint| {
+        let mut section = format!("# {}: {}\n", endpoint.name, endpoint.url);
+        for client in clients {
+            section.push_str(&format!("\n## {}\n\n{}", client.title, client.steps(endpoint)));
+        }
+        section
+    };
+    endpoints.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;
