@@ -37,7 +37,8 @@ pub(super) struct GatewayOf<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// Findings whose cause is one for all servers of a gateway: nothing answers, or no client trusts it.
+/// Findings whose cause is one for all servers of a gateway: nothing answers, or no client trusts
+/// it.
 const OF_THE_ORIGIN: &[&str] = &[
     "name-unresolved",
     "connection-refused",
