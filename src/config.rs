@@ -24,6 +24,7 @@ mod origin;
 mod paths;
 mod pem;
 mod place;
+pub mod places;
 pub mod problem;
 mod reach;
 mod reader;

@@ -47,7 +47,7 @@ pub(super) fn run_loaded(config: &ConfigSource, loaded: Loaded, told: &str) -> u
     }
 }
 
-fn serve(config: &ConfigSource, Loaded { settings, warnings }: Loaded, told: &str) -> Result<Ended, StartFault> {
+fn serve(config: &ConfigSource, Loaded { settings, warnings, .. }: Loaded, told: &str) -> Result<Ended, StartFault> {
     let log = log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
     let ended = serve_logged(config, settings, &warnings, told);
     log.close(WRITER_GRACE);

@@ -14,6 +14,7 @@ use crate::{
         keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
         listen::{self, WrittenListener},
         place::{Place, Position, Written},
+        places::KeyPlaces,
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::Reading,
@@ -36,6 +37,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// Warnings, in the file's order.
     pub warnings: Vec<Problem>,
+    /// Where its values are written.
+    pub places: KeyPlaces,
 }
 
 /// Reads the file at `path`.
@@ -101,13 +104,12 @@ pub struct Surroundings<'a> {
 /// Every problem that it has.
 pub fn read_around(text: &str, name: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> {
     let reading = Reading::new(name, around.folder, around.lookup, around.demo);
-    let settings = tree::parse(text, &reading).and_then(|root| {
-        let root = Field::root(&reading, &root);
-        root.section("", whole)
-    });
+    let root = tree::parse(text, &reading);
+    let places = root.as_ref().map(KeyPlaces::of).unwrap_or_default();
+    let settings = root.and_then(|root| Field::root(&reading, &root).section("", whole));
     let (warnings, files) = reading.finish()?;
     match settings {
-        Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings }),
+        Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings, places }),
         // Unreachable while every reader that gives up records a problem.
         None => {
             let start = Position { line: 1, column: 1 };

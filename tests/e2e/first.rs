@@ -2,6 +2,7 @@
 
 mod acme;
 mod acme_failures;
+mod doctor_own;
 mod doctor_url;
 mod file;
 mod refusals;

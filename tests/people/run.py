@@ -7,10 +7,10 @@ import argparse
 import signal
 import sys
 
-from parts import browser, cdn, clients, direct, guide, haproxy, lazy, reports, servers
+from parts import browser, cdn, clients, direct, doctor, guide, haproxy, lazy, reports, servers
 from world import PARTS, ROOT, RUN, World, install, play
 
-PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients, "lazy": lazy, "direct": direct, "servers": servers, "haproxy": haproxy}
+PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients, "lazy": lazy, "direct": direct, "servers": servers, "haproxy": haproxy, "doctor": doctor}
 
 
 def main():

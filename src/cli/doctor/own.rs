@@ -1,21 +1,32 @@
 //! Checks one's own configuration and what it depends on: upstreams, issuers, stores, files.
+//!
+//! `check --online` can call [`check`] as well: it asks what the gateway asks, changes nothing, and
+//! returns nothing if all is well. A [`Finding`] of severity `Fault` is a problem, and one of
+//! severity `Warning` a warning; `at` begins with `file:line:column key`.
 
-use std::path::Path;
+use crate::cli::doctor::finding::Finding;
 
-use crate::{cli::doctor::finding::Finding, config::file::Loaded, outbound::ask::Asker};
+mod files;
+mod idp;
+mod issuers;
+mod listeners;
+mod metadata;
+mod own_file;
+mod process;
+mod redis;
+mod upstreams;
+mod words;
 
-/// A configuration to examine.
-pub(crate) struct OwnFile<'a> {
-    /// Where it is.
-    pub path: &'a Path,
-    /// What it says.
-    pub loaded: &'a Loaded,
-    /// Asks upstreams and issuers.
-    pub asker: &'a Asker,
-}
+pub(crate) use own_file::OwnFile;
 
 /// What is wrong with it.
 pub(crate) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
-    let _ = (of.path, of.loaded, of.asker);
-    Vec::new()
+    let mut findings = listeners::check(of);
+    findings.extend(files::check(of));
+    findings.extend(Box::pin(process::check(of)).await);
+    findings.extend(Box::pin(redis::check(of)).await);
+    findings.extend(Box::pin(issuers::check(of)).await);
+    findings.extend(Box::pin(idp::check(of)).await);
+    findings.extend(Box::pin(upstreams::check(of)).await);
+    findings
 }

@@ -59,9 +59,11 @@ pub fn authority_pem() -> &'static str {
 }
 
 impl Leaf {
-    /// Writes both files, the key first, as a careless operator would.
+    /// Writes both files, the key first, as a careless operator would. The owner alone may read the key.
     pub fn write(&self, folder: &Path) {
+        use std::os::unix::fs::PermissionsExt;
         std::fs::write(folder.join("tls.key"), &self.key).unwrap();
+        std::fs::set_permissions(folder.join("tls.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(folder.join("tls.crt"), &self.certificate).unwrap();
     }
 

@@ -63,15 +63,6 @@ const FAULTS: &[KnownFault] = &[
         yaml: None,
     },
     KnownFault {
-        id: "accounts-without-hash",
-        title: "An account has no usable password",
-        seen: &[],
-        cause: "The file has an account whose `password` is not a hash of `portcullis hash-password`, or is \
-                disabled; or it has no account at all, so that no user can sign in.",
-        fix: "Add the output of `portcullis hash-password`.",
-        yaml: None,
-    },
-    KnownFault {
         id: "store-directory-missing",
         title: "The folder of the store does not exist",
         seen: &[],
@@ -114,14 +105,6 @@ const FAULTS: &[KnownFault] = &[
         yaml: Some(YamlPart::Top(
             "listen:\n  - {address: \"0.0.0.0:443\", tls: {certificate: tls/tls.crt, key: tls/tls.key}}",
         )),
-    },
-    KnownFault {
-        id: "certificate-expires",
-        title: "The certificate of a listener ends soon",
-        seen: &[],
-        cause: "The last day of the certificate in the file is near.",
-        fix: "Renew it, and see why the renewal did not run.",
-        yaml: None,
     },
     KnownFault {
         id: "certificate-name",
@@ -197,14 +180,6 @@ const FAULTS: &[KnownFault] = &[
         cause: "The limit on open files of this user is low; each client and each upstream connection needs one.",
         fix: "`LimitNOFILE=65536` in the unit, or `ulimit -n 65536`.",
         yaml: None,
-    },
-    KnownFault {
-        id: "public-url-unresolvable",
-        title: "The host of `public_url` has no address",
-        seen: &[],
-        cause: "Clients find the gateway by this name.",
-        fix: "Add it to DNS, or correct `public_url`.",
-        yaml: Some(YamlPart::Top("public_url: https://mcp.example.com")),
     },
     KnownFault {
         id: "config-invalid",

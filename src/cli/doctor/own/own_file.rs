@@ -1,0 +1,47 @@
+//! A configuration to examine, and how findings name a place in it.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    app::clock::SystemClock,
+    base::clock::Clock,
+    config::{Settings, file::Loaded},
+    outbound::{ask::Asker, reach::IssuerReach},
+};
+
+/// A configuration to examine.
+pub(crate) struct OwnFile<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// What it says.
+    pub loaded: &'a Loaded,
+    /// Asks upstreams and issuers.
+    pub asker: &'a Asker,
+}
+
+impl OwnFile<'_> {
+    /// `file:line:column key`.
+    pub(super) fn at(&self, key: &str) -> String {
+        let (line, column) = self.loaded.places.find(key);
+        format!("{}:{line}:{column} {key}", self.path.display())
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.loaded.settings
+    }
+
+    /// What asks an issuer that is reached like this.
+    pub(super) fn asker_of(&self, reach: &IssuerReach) -> Asker {
+        let trusting = reach.ca.as_ref().and_then(|ca| self.asker.trusting(&ca.certificates).ok());
+        let asker = trusting.unwrap_or_else(|| self.asker.clone());
+        match &reach.at {
+            Some(detour) => asker.reaching(detour.clone()),
+            None => asker,
+        }
+    }
+}
+
+/// The time by this host's clock.
+pub(super) fn wall() -> Duration {
+    SystemClock::start().now().wall
+}
