@@ -46,6 +46,12 @@ impl CaProblem {
         self.kind == "rateLimited"
     }
 
+    /// Whether a nonce was refused more often than requests are repeated: it has no other cause.
+    #[must_use]
+    pub fn is_nonce(&self) -> bool {
+        self.kind == "badNonce"
+    }
+
     /// Whether the account is not, or no longer, known to the CA.
     #[must_use]
     pub fn is_lost_account(&self) -> bool {
@@ -86,7 +92,7 @@ impl CaProblem {
             ("badSignatureAlgorithm" | "badPublicKey" | "badCSR", _) => {
                 "this CA does not accept keys of ECDSA with P-256: take another `directory`"
             }
-            ("serverInternal", _) => "the fault is the CA's: the gateway tries again",
+            ("serverInternal" | "badNonce", _) => "the fault is the CA's: the gateway tries again",
             _ => "see the documentation of the CA",
         }
     }
@@ -160,6 +166,7 @@ mod tests {
             ("rejectedIdentifier", None, "`domains`"),
             ("invalidContact", None, "`email`"),
             ("accountDoesNotExist", None, "a new one"),
+            ("badNonce", None, "the gateway tries again"),
             ("other", None, "documentation of the CA"),
         ] {
             let said = problem(kind).sentence(seen);

@@ -30,7 +30,9 @@ impl Failed {
 
     /// The refusals of parts, each with what was seen of its validation.
     pub(super) fn refused(problems: &[(CaProblem, Option<ValidationsSeen>)]) -> Self {
+        let is_nonce = problems.iter().any(|(problem, _)| problem.is_nonce());
         Self {
+            kind: if is_nonce { AttemptFailure::Away } else { AttemptFailure::Refused },
             is_account_lost: problems.iter().any(|(problem, _)| problem.is_lost_account()),
             ..Self::here(sentences(problems.iter().map(|(problem, seen)| (problem, *seen))))
         }

@@ -115,8 +115,8 @@ pub(super) async fn until(process: &Process, text: &str, count: usize) {
 #[tokio::test]
 async fn f40_f41_f44_f46_attack_405_the_first_start_orders_and_the_next_does_not() {
     let ordering = Ordering::new("", &[""]).await;
-    // A third of the nonces is refused.
-    let Some(pebble) = Pebble::start_with(ordering.ports[0], json!({}), &[("PEBBLE_WFE_NONCEREJECT", "30")]).await
+    // A tenth of the nonces is refused.
+    let Some(pebble) = Pebble::start_with(ordering.ports[0], json!({}), &[("PEBBLE_WFE_NONCEREJECT", "10")]).await
     else {
         return;
     };
