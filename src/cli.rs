@@ -16,6 +16,7 @@ use crate::{
     cli::{
         arguments::{ConfigFile, Doctor, Explain, KeyCommand},
         connect::Connect,
+        init::Init,
         serve::arguments::Serve,
         shell::{Completions, ManPages},
         terminal::{BAD_CONFIG, complain, print},
@@ -34,6 +35,7 @@ pub mod doctor;
 mod explain;
 mod given;
 mod hash_password;
+mod init;
 mod key;
 mod run;
 mod serve;
@@ -85,6 +87,8 @@ enum Command {
     ///
     /// Asks what each client asks before a sign-in. Silent, with exit code 0, if nothing is wrong.
     Doctor(Doctor),
+    /// Write a commented configuration: asks, looks at the live servers, checks what it wrote.
+    Init(Box<Init>),
     /// Print what to type or click in each MCP client to use a server of the gateway.
     Connect(Connect),
     /// Print the JSON Schema of the configuration file, for editors.
@@ -124,6 +128,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(of) => with(&of, check::check),
         Command::Explain(of) => explain::explain(&of),
         Command::Doctor(of) => doctor::doctor(&of),
+        Command::Init(of) => init::init(&of, matches.subcommand_matches("init")),
         Command::Connect(of) => connect::connect(&of),
         Command::Schema => {
             print(&format!("{:#}", schema::json_schema()));
@@ -203,6 +208,12 @@ mod tests {
             ("portcullis key new --name ci --servers a --scopes b --not-after 2027-01-31", true),
             ("portcullis key new", false),
             ("portcullis key", false),
+            ("portcullis connect", true),
+            ("portcullis connect cursor --server a -c a.yaml", true),
+            ("portcullis connect --url https://a/mcp --server a", false),
+            ("portcullis init", true),
+            ("portcullis init --upstream http://a/mcp --issuer https://b --out c.yaml --offline", true),
+            ("portcullis init c.yaml", false),
             ("portcullis doctor --config a.yaml", true),
             ("portcullis doctor https://a.example/mcp --token-file t --json", true),
             ("portcullis doctor https://a.example/mcp --config a.yaml", false),

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{
-    arguments::ConfigFile,
-    connect::{
-        clients::{CLIENTS, ClientGuide, named},
-        endpoint::McpEndpoint,
+use crate::{
+    cli::{
+        arguments::ConfigFile,
+        connect::{
+            clients::{CLIENTS, ClientGuide, named},
+            endpoint::McpEndpoint,
+        },
+        terminal::{BAD_CONFIG, complain, load, print},
     },
-    terminal::{BAD_CONFIG, complain, load, print},
+    config::Settings,
 };
 
 mod clients;
@@ -56,6 +59,13 @@ pub(super) fn connect(arguments: &Connect) -> u8 {
     };
     print(page(clients, &endpoints).trim_end());
     0
+}
+
+/// How the clients on a developer's machine connect to the servers of a configuration.
+pub(super) fn few(settings: &Settings) -> String {
+    let endpoints: Vec<_> = settings.servers.iter().map(|server| McpEndpoint::of(settings, server)).collect();
+    let one = |name: &str| named(name).map(|client| page(std::slice::from_ref(client), &endpoints)).unwrap_or_default();
+    one("claude-code").trim_end().to_owned()
 }
 
 fn endpoints(arguments: &Connect) -> Result<Vec<McpEndpoint>, u8> {

@@ -59,6 +59,11 @@ pub(super) fn doctor(arguments: &Doctor) -> u8 {
     }
 }
 
+/// What clients will miss in the metadata of an authorization server, in words; empty if nothing.
+pub(super) async fn issuer_findings(asker: &Asker, issuer: &str) -> String {
+    output::text(&outside::issuer_alone(asker, issuer).await)
+}
+
 fn report(arguments: &Doctor, findings: &[Finding]) -> u8 {
     if arguments.json {
         print(&format!("{:#}", output::as_json(findings)));

@@ -53,7 +53,8 @@ fn line(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
     Ok(line)
 }
 
-fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
+/// Asks twice for a password, without echo.
+pub(super) fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
     let quiet = Quiet::begin()?;
     let first = quiet.ask("Password: ")?;
     let second = quiet.ask("Repeat the password: ")?;

@@ -24,11 +24,11 @@ use crate::{
 };
 
 pub(super) mod arguments;
-mod meant;
+pub(super) mod meant;
 mod welcome;
 
 /// How to make a file of accounts.
-const ACCOUNTS: &str = "Make it, with a hash from `portcullis hash-password` in quotes:
+pub(super) const ACCOUNTS: &str = "Make it, with a hash from `portcullis hash-password` in quotes:
 
 accounts:
   - {name: ada, password: \"$argon2id$…\"}";
@@ -85,7 +85,7 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
 
 /// Makes the file of the session key that seals a store, if the flags name none and it is missing:
 /// a restart, and the printed configuration, need the same key.
-fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
+pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
     let TokenFlags::Accounts { file, store: StoreFlag::File(store) } = &flags.tokens else { return Ok(()) };
     let name = meant::key_beside(&store.text);
     let is_default = matches!(&*flags.session_keys, [only] if only.text == format!("file:{name}"));

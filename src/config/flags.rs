@@ -5,10 +5,11 @@
 use std::path::Path;
 
 use crate::config::{
-    flags::{page::Page, places::FlagValue},
+    flags::{groups::RuleGroup, page::Page, places::FlagValue},
     source::GivenText,
 };
 
+pub mod groups;
 mod page;
 pub mod places;
 #[cfg(test)]
@@ -31,6 +32,10 @@ pub struct Flags {
     pub scopes: Vec<FlagValue>,
     /// What messages call the flag that permits everything to every valid token.
     pub allow_all: String,
+    /// `servers.NAME.rules`; empty for `access: authenticated`.
+    pub groups: Vec<RuleGroup>,
+    /// Which command writes.
+    pub of: FlagsOf,
     /// `servers.NAME.audiences`.
     pub audiences: Vec<FlagValue>,
     /// `servers.NAME.allowed_origins`.
@@ -49,6 +54,15 @@ pub struct Flags {
     pub log_format: FlagValue,
     /// `log.level`.
     pub log_level: FlagValue,
+}
+
+/// Which command writes a configuration from flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagsOf {
+    /// `serve`.
+    Serve,
+    /// `init`.
+    Init,
 }
 
 /// Whose tokens are accepted.
@@ -111,8 +125,17 @@ impl Flags {
     #[must_use]
     pub fn written(&self, folder: &Path) -> GivenText {
         let mut page = Page::default();
-        page.comment("The configuration that the flags of `portcullis serve` stand for.");
-        page.comment("Save it as gateway.yaml and start with `portcullis run`; `portcullis check` checks it.");
+        match self.of {
+            FlagsOf::Serve => {
+                page.comment("The configuration that the flags of `portcullis serve` stand for.");
+                page.comment("Save it as gateway.yaml and start with `portcullis run`; `portcullis check` checks it.");
+            }
+            FlagsOf::Init => {
+                page.comment(
+                    "Written by `portcullis init`. `portcullis check` checks it, `portcullis run` starts with it.",
+                );
+            }
+        }
         page.comment("Relative paths are relative to this file. docs/configuration.md lists every key.");
         page.blank();
         page.comment("What clients type: scheme, host, port. Every URL that the gateway publishes starts with it.");
@@ -186,6 +209,9 @@ impl Flags {
                 page.open("authorization_servers", &issuer.by);
                 page.open("issuer", &issuer.by);
                 page.comment("Compared byte by byte with the claim `iss`, and with `issuer` in its metadata.");
+                if !self.groups.is_empty() {
+                    page.comment("Create the scopes of the server below there, and let your users have them.");
+                }
                 page.value("issuer", issuer);
                 if let Some(profile) = profile {
                     page.value("profile", profile);
@@ -220,7 +246,7 @@ impl Flags {
         page.comment("Every account may get these scopes. docs/embedded-login.md has grants by account and group.");
         page.open("grants", by);
         page.open_item(0, by);
-        page.list("scopes", by, &self.all_scopes(by));
+        page.list("scopes", by, &[self.all_scopes(by), groups::scopes(&self.groups)].concat());
         page.close();
         page.close();
         page.open("store", by);
@@ -274,8 +300,12 @@ impl Flags {
             page.comment("Browser pages that may call, besides those of public_url.");
             page.list("allowed_origins", &first.by, &self.allowed_origins);
         }
-        page.comment("Every valid token with these scopes may use everything. docs/policy.md has rules by tool.");
-        page.plain("access", "authenticated", &self.allow_all);
+        if self.groups.is_empty() {
+            page.comment("Every valid token with these scopes may use everything. docs/policy.md has rules by tool.");
+            page.plain("access", "authenticated", &self.allow_all);
+        } else {
+            groups::write(&self.groups, page);
+        }
         page.close();
         page.close();
     }

@@ -5,6 +5,7 @@ mod acme_failures;
 mod doctor_own;
 mod doctor_url;
 mod file;
+mod init;
 mod refusals;
 mod refusals_upstream;
 mod release;

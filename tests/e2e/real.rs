@@ -49,14 +49,14 @@ impl Tools {
 }
 
 /// An unmodified rmcp server; ends when dropped.
-struct Server {
-    url: String,
+pub(super) struct Server {
+    pub(super) url: String,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let stop = CancellationToken::new();
         let config = StreamableHttpServerConfig::default().with_cancellation_token(stop.child_token());
         let service: StreamableHttpService<Tools, LocalSessionManager> =

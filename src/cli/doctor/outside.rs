@@ -7,7 +7,11 @@ use http::{
     header::{DATE, ORIGIN},
 };
 
-use crate::{base::date, cli::doctor::finding::Finding, outbound::ask::WebAnswer};
+use crate::{
+    base::date,
+    cli::doctor::finding::Finding,
+    outbound::ask::{Asker, WebAnswer},
+};
 
 mod browser;
 mod challenge;
@@ -160,4 +164,11 @@ impl Outside<'_> {
                 .expected("403")
         })
     }
+}
+
+/// What is wrong with the authorization server `issuer`, which an operator named.
+pub(super) async fn issuer_alone(asker: &Asker, issuer: &str) -> Vec<Finding> {
+    let is_public = false;
+    let issuer = IssuerOf { issuer, named_at: "--issuer", asker, is_public, origin: None };
+    Box::pin(issuer.check(&mut Vec::new())).await
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::{
     base::names::PublicUrl,
     cli::serve::arguments::Serve,
-    config::flags::{Flags, StoreFlag, TokenFlags, TransportFlags, places::FlagValue},
+    config::flags::{Flags, FlagsOf, StoreFlag, TokenFlags, TransportFlags, places::FlagValue},
     decide::routing::is_server_path,
 };
 
@@ -20,7 +20,7 @@ const MEMORY: &str = "memory";
 ///
 /// # Errors
 /// One sentence for each flag that is missing or does not fit the others.
-pub(super) fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Vec<String>> {
+pub(in crate::cli) fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Vec<String>> {
     let mut read = Reading { by_variable, wrong: Vec::new() };
     if !of.command.is_empty() {
         read.wrong(
@@ -75,6 +75,8 @@ pub(super) fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Fl
         upstream,
         scopes,
         allow_all,
+        groups: Vec::new(),
+        of: FlagsOf::Serve,
         audiences: read.several("audience", &of.audience),
         allowed_origins: read.several("allowed_origin", &of.allowed_origin),
         trusted_proxies: read.several("trusted_proxy", &of.trusted_proxy),
@@ -234,7 +236,7 @@ impl Reading<'_> {
 }
 
 /// The file of the key that seals the store `store`.
-pub(super) fn key_beside(store: &str) -> String {
+pub(in crate::cli) fn key_beside(store: &str) -> String {
     format!("{store}.key")
 }
 

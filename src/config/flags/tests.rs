@@ -18,6 +18,8 @@ fn flags() -> Flags {
         tokens: TokenFlags::Issuer { issuer: value("--issuer", "https://idp.example"), profile: None },
         scopes: Vec::new(),
         allow_all: "--allow-all".to_owned(),
+        groups: Vec::new(),
+        of: FlagsOf::Serve,
         audiences: Vec::new(),
         allowed_origins: Vec::new(),
         trusted_proxies: Vec::new(),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use portcullis::config::flags::{Flags, StoreFlag, TokenFlags, TransportFlags, places::FlagValue};
+use portcullis::config::flags::{
+    Flags, FlagsOf, StoreFlag, TokenFlags, TransportFlags, groups::RuleGroup, places::FlagValue,
+};
 use serde_json::Value;
 
 /// No value adds, hides or changes a line (attack 352). Input: the values, with a byte 0xff between them.
@@ -27,6 +29,12 @@ pub(crate) fn flags(input: &[u8]) -> bool {
         2 => TransportFlags::Plaintext("--plaintext".to_owned()),
         _ => TransportFlags::None,
     };
+    let group = RuleGroup {
+        comment: "A group.".to_owned(),
+        key: "tools",
+        patterns: vec![next().text, next().text],
+        scopes: vec![next().text],
+    };
     let given = Flags {
         public_url: next(),
         name,
@@ -35,6 +43,8 @@ pub(crate) fn flags(input: &[u8]) -> bool {
         tokens,
         scopes: vec![next(), next()],
         allow_all: "--allow-all".to_owned(),
+        groups: vec![group],
+        of: FlagsOf::Init,
         audiences: vec![next()],
         allowed_origins: vec![next()],
         trusted_proxies: vec![next(), next()],
@@ -84,7 +94,12 @@ fn same(read: &Value, given: &Flags) {
         }
         TokenFlags::Accounts { file, store } => {
             is(&embedded["login"]["accounts"], file);
-            all(&embedded["grants"][0]["scopes"], &given.scopes);
+            let granted = given
+                .groups
+                .iter()
+                .flat_map(|group| &group.scopes)
+                .map(|text| FlagValue { text: text.clone(), by: String::new() });
+            all(&embedded["grants"][0]["scopes"], &given.scopes.iter().cloned().chain(granted).collect::<Vec<_>>());
             match store {
                 StoreFlag::File(store) => is(&embedded["store"]["file"], store),
                 StoreFlag::Memory(_) => assert_eq!(embedded["store"]["memory"], true),
@@ -100,5 +115,11 @@ fn same(read: &Value, given: &Flags) {
     all(&server["scopes"], &given.scopes);
     all(&server["audiences"], &given.audiences);
     all(&server["allowed_origins"], &given.allowed_origins);
-    assert_eq!(server["access"], "authenticated");
+    let [group] = &*given.groups else { panic!("one group") };
+    let list = |at: &Value| -> Vec<String> {
+        let all = at.as_array().expect("a list").iter();
+        all.map(|one| one.as_str().expect("a text").to_owned()).collect()
+    };
+    assert_eq!(list(&server["rules"][0]["tools"]), group.patterns);
+    assert_eq!(list(&server["rules"][0]["scopes"]), group.scopes);
 }
