@@ -18,4 +18,5 @@ pub mod request_id;
 pub mod sampled;
 mod untold;
 pub mod upstream;
+mod upstream_errors;
 pub mod violations;

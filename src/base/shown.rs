@@ -3,18 +3,18 @@
 use std::fmt::{self, Display, Formatter};
 
 /// Text from outside: at most so many characters, and what a reader cannot see is escaped.
-pub struct Shown<'a> {
+pub struct ShownText<'a> {
     text: &'a str,
     chars_max: usize,
 }
 
 /// `text`, of which at most `chars_max` characters are shown.
 #[must_use]
-pub fn shown(text: &str, chars_max: usize) -> Shown<'_> {
-    Shown { text, chars_max }
+pub fn shown(text: &str, chars_max: usize) -> ShownText<'_> {
+    ShownText { text, chars_max }
 }
 
-impl Display for Shown<'_> {
+impl Display for ShownText<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let mut chars = self.text.chars();
         for c in chars.by_ref().take(self.chars_max) {

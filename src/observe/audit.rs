@@ -43,14 +43,15 @@
 //! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict
 //! - `reason`: why it was refused, as in `data.reason` of the answer; `batch_refused` for a target
 //!   that was refused only because of another target of its batch; `upstream_…` for a request that
-//!   was allowed and then failed (`upstream_error`: the upstream itself answered with an error); for a violation, its name
+//!   was allowed and then failed (`upstream_error`: the upstream answered with an error itself);
+//!   for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`, `tls_no_certificate`
 //! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
 //!   several are joined with commas
 //! - `found`: what came that was refused: the path without its query, the host, the origin, the
 //!   claim, the fault of the body. Never a token, nor the value of a claim about a person
-//! - `expected`: what would have been accepted. The log line of the refusal has both, and what to do
+//! - `expected`: what would have been accepted. The log has both, and what to do
 //! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that

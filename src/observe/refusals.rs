@@ -7,12 +7,12 @@ use std::{
 
 use crate::{
     base::names::ServerName,
-    decide::refusal::{
-        Refusal,
-        told::{Attention, Told},
-    },
+    decide::refusal::{Refusal, told::Told, words::Attention},
     observe::{request_id::RequestId, sampled::Sampled},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// The first refusal of a kind is logged at once, the next one after this time.
 const EVERY: Duration = Duration::from_secs(60);

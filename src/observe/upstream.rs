@@ -12,8 +12,6 @@ use crate::{
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
-pub(super) mod errors;
-
 /// The first failure of a kind is logged at once, the next failure after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 

@@ -46,12 +46,14 @@ pub(super) fn decision(line: &str) {
 /// One line of the gateway's log.
 pub(super) fn event(line: &str) {
     let Ok(line) = serde_json::from_str::<Value>(line) else {
-        print(&line.to_string());
+        print(line);
         return;
     };
     let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let (time, message) = (text("timestamp"), text("message"));
-    if text("target") == "portcullis::authorization_server" {
+    if text("target") == "portcullis::authorization_server" && text("event").is_empty() && text("level") == "INFO" {
+        // The gateway tells about itself, such as that the store of the demo is new.
+    } else if text("target") == "portcullis::authorization_server" {
         let (event, outcome, subject) = (text("event"), text("outcome"), text("subject"));
         // The first characters of a digest are enough to tell users apart.
         let who = [text("client"), subject.get(..8).unwrap_or(subject)];

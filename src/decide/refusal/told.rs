@@ -4,26 +4,16 @@ use std::borrow::Cow;
 
 use crate::{
     base::{names::Scope, shown::shown},
-    decide::refusal::{BodyLimit, Refusal, words::OperatorWords},
+    decide::refusal::{
+        BodyLimit, Refusal,
+        words::{Attention, OperatorWords},
+    },
 };
 
 /// Characters of one fact that are shown.
 pub const FACT_CHARS_MAX: usize = 200;
 /// Values of a list that are shown.
 const VALUES_MAX: usize = 8;
-
-/// How much a refusal matters to the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
-    /// The gateway itself failed: a line of level `error`.
-    Fault,
-    /// Somebody should act: `warn`.
-    Act,
-    /// It may explain what a user sees, and any client can cause it: `info`.
-    Look,
-    /// It is normal, or another line tells it: `debug`.
-    Story,
-}
 
 /// What an operator is told of one refusal. A fact that is not known is empty.
 ///

@@ -1,6 +1,19 @@
 //! The words of each refusal for the operator: what happened, and what to do; one row each.
 
-use crate::decide::refusal::{BodyLimit, Refusal, told::Attention};
+use crate::decide::refusal::{BodyLimit, Refusal};
+
+/// How much a refusal matters to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// The gateway itself failed: a line of level `error`.
+    Fault,
+    /// Somebody should act: `warn`.
+    Act,
+    /// It may explain what a user sees, and any client can cause it: `info`.
+    Look,
+    /// It is normal, or another line tells it: `debug`.
+    Story,
+}
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{
         clock::Now,
-        date,
+        date::written,
         names::{Issuer, Resource},
         shown::shown,
     },
@@ -16,12 +16,14 @@ use crate::{
         policy::email,
         refusal::{
             NotAccess, Refusal, TokenFault,
-            told::{Attention, Told, listed},
+            told::{Told, listed},
+            words::Attention,
         },
         resource_server::vendor_hints::{self, HintCase},
         token::{
             jwt::{REFUSED_MEMBERS, object},
             other_issuer::IssuerMiss,
+            refused::words::{VALUE_CHARS_MAX, form, shape, span, value_shown},
             rules::{AcceptedClients, TokenRules},
             times::time,
         },
@@ -30,9 +32,8 @@ use crate::{
 
 #[cfg(test)]
 mod tests;
+mod words;
 
-/// Characters of one value.
-const VALUE_CHARS_MAX: usize = 120;
 /// Claims whose values name no person and are no secret: who issued the token, for what, and what
 /// kind it is. The value of any other claim is not shown.
 const SHOWN_CLAIMS: [&str; 18] = [
@@ -56,15 +57,36 @@ const SHOWN_CLAIMS: [&str; 18] = [
     "gty",
 ];
 
-/// A token names a published key that did not sign it.
-const ANOTHER_SIGNER: &str = "it is damaged, forged or of another system; or the issuer has replaced the key under the same kid and does \
-                              not publish the new one yet";
-/// A token names no published key.
-const OTHER_KEY: &str = "it is of another system, or the issuer signs with a key that it does not publish at this place: compare the kid \
-                         with the key set";
+/// What to do about a token that is too long to be read.
+pub const TOO_LONG: &str =
+    "raise `limits.token` of the server, or have the issuer put fewer values, such as groups, into its tokens";
+
+/// What to do about the faults that are not about the shape of an issuer's own tokens.
+fn otherwise(fault: &TokenFault) -> &'static str {
+    match fault {
+        TokenFault::Oversize => TOO_LONG,
+        TokenFault::Signature => {
+            "it is damaged, forged or of another system; or the issuer has replaced the key under the same kid and does \
+             not publish the new one yet"
+        }
+        TokenFault::UnknownKey => {
+            "it is of another system, or the issuer signs with a key that it does not publish at this place: compare the \
+             kid with the key set"
+        }
+        TokenFault::Algorithm => "have the issuer sign with one of these algorithms, or list its own under algorithms",
+        TokenFault::Header | TokenFault::KeyId => "look at the system that made the token",
+        TokenFault::ApiKeyForm => "copy the whole key into the client",
+        TokenFault::ApiKeyUnknown => "the key was removed from the file of `keys`, or belongs to another gateway",
+        TokenFault::ApiKeyServer => "if the key may be used here, add the server to its entry",
+        TokenFault::Expired | TokenFault::Inactive | TokenFault::Revoked => {
+            "the client gets another token; if users sign in again and again, look at lifetimes and at offline_access"
+        }
+        _ => "",
+    }
+}
 
 /// What one server expects of a token.
-pub struct ExpectedToken<'a> {
+pub struct TokenExpectation<'a> {
     /// The rules of its issuers.
     pub rules: Vec<&'a TokenRules>,
     /// Its resource identifier.
@@ -89,7 +111,7 @@ struct SeenToken {
 /// The token is read again: this happens for refused tokens alone, and costs less than their
 /// verification.
 #[must_use]
-pub fn told(token: &str, fault: &TokenFault, expected: &ExpectedToken<'_>, now: Now) -> Told {
+pub fn told(token: &str, fault: &TokenFault, expected: &TokenExpectation<'_>, now: Now) -> Told {
     let mut parts = token.split('.');
     let mut part = || if token.len() as u64 <= expected.bytes_max { object(parts.next()?).ok() } else { None };
     let seen = SeenToken { header: part(), claims: part() };
@@ -110,9 +132,7 @@ pub fn told(token: &str, fault: &TokenFault, expected: &ExpectedToken<'_>, now: 
     let hint = vendor.and_then(|rules| hint(rules, fault, &seen));
     let advice = match (&expected.miss, fault) {
         (Some((miss, _)), TokenFault::Issuer) => miss.advice(),
-        (_, TokenFault::Signature) => ANOTHER_SIGNER.to_owned(),
-        (_, TokenFault::UnknownKey) => OTHER_KEY.to_owned(),
-        _ => fault.advice().unwrap_or_default().to_owned(),
+        _ => fault.advice().unwrap_or_else(|| otherwise(fault)).to_owned(),
     };
     let unproven = match (fault, is_genuine) {
         (TokenFault::Issuer, false) => {
@@ -206,7 +226,7 @@ fn what(fault: &TokenFault, is_genuine: bool) -> String {
     }
 }
 
-type Of<'a> = (Option<&'a TokenRules>, &'a ExpectedToken<'a>);
+type Of<'a> = (Option<&'a TokenRules>, &'a TokenExpectation<'a>);
 
 /// What the token has, and what was expected.
 fn facts(token: &str, fault: &TokenFault, seen: &SeenToken, (rules, expected): Of<'_>, now: Now) -> (String, String) {
@@ -300,19 +320,9 @@ fn name_of(algorithm: &jsonwebtoken::Algorithm) -> String {
     format!("{algorithm:?}")
 }
 
-fn audiences(expected: &ExpectedToken<'_>) -> String {
+fn audiences(expected: &TokenExpectation<'_>) -> String {
     let all = std::iter::once(&**expected.resource).chain(expected.audiences.iter().map(|one| &**one));
     format!("aud {}", listed(all, " or "))
-}
-
-/// The form of a token that is not a JWT.
-fn form(token: &str) -> String {
-    match token.split('.').count() {
-        1 => "an opaque token: a text without dots".to_owned(),
-        3 => "three parts that are not base64url of strict JSON".to_owned(),
-        5 => "five parts, as an encrypted token (JWE) has".to_owned(),
-        parts => format!("{parts} parts"),
-    }
 }
 
 /// An issuer that looks like one: a URL, without what may hold a secret.
@@ -334,42 +344,6 @@ fn moment(seen: &SeenToken, name: &str, now: Now) -> String {
         None => format!("in {}", span(at.saturating_sub(now.wall))),
     };
     format!("{name} {}, {relation}", written(at))
-}
-
-fn written(at: Duration) -> String {
-    date::written(at)
-}
-
-fn span(length: Duration) -> String {
-    match length.as_secs() {
-        secs @ ..=299 => format!("{secs} s"),
-        secs @ 300..=17_999 => format!("{} min", secs / 60),
-        secs @ 18_000..=345_599 => format!("{} h", secs / 3600),
-        secs => format!("{} days", secs / 86_400),
-    }
-}
-
-/// A value of a claim that may be shown.
-fn value_shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => shown(text, VALUE_CHARS_MAX).to_string(),
-        Value::Array(all) if all.iter().all(Value::is_string) => listed(all.iter().filter_map(Value::as_str), ", "),
-        Value::Number(_) | Value::Bool(_) | Value::Null => value.to_string(),
-        other => shape(other),
-    }
-}
-
-fn shape(value: &Value) -> String {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(text) if text.is_empty() => "an empty text",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-    .to_owned()
 }
 
 /// What the vendor of the issuer is known for.
@@ -400,7 +374,7 @@ fn hint(rules: &TokenRules, fault: &TokenFault, seen: &SeenToken) -> Option<&'st
 impl Refusal {
     /// What the operator is told, where it is about a token.
     #[must_use]
-    pub fn told_of_token(&self, token: &str, expected: &ExpectedToken<'_>, now: Now) -> Option<Told> {
+    pub fn told_of_token(&self, token: &str, expected: &TokenExpectation<'_>, now: Now) -> Option<Told> {
         let Self::Token(fault) = self else { return None };
         Some(told(token, fault, expected, now))
     }

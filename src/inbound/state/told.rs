@@ -12,13 +12,14 @@ use crate::{
         refusal::{
             Refusal, TokenFault,
             row::{By, PolicyRefusal},
-            told::{Attention, FACT_CHARS_MAX, Told, listed, scopes},
+            told::{FACT_CHARS_MAX, Told, listed, scopes},
+            words::Attention,
         },
         routing::nearest::nearest,
         token::{
             jwt::{UnverifiedJwt, named_issuer},
             other_issuer,
-            refused::ExpectedToken,
+            refused::{TOO_LONG, TokenExpectation},
         },
     },
     inbound::{
@@ -38,7 +39,7 @@ const JWT_START: &str = "eyJ";
 const PROBED: [&str; 4] = ["/.well-known/", "/favicon", "/robots.txt", "/apple-touch-icon"];
 
 impl Snapshot {
-    /// What is told of a token that `server` refused. `None` if the refusal is about something else.
+    /// What is told of a token that `server` refused; `None` for a refusal of something else.
     #[must_use]
     pub fn told_of_token(&self, server: &Server, token: &str, refusal: &Refusal, now: Now) -> Option<Told> {
         let Refusal::Token(fault) = refusal else { return None };
@@ -49,7 +50,7 @@ impl Snapshot {
             let is_genuine = miss.named().is_some_and(|name| self.has_signed(name, token, now));
             (miss, is_genuine)
         });
-        let expected = ExpectedToken {
+        let expected = TokenExpectation {
             rules: server.issuers.iter().map(|issuer| issuer.rules()).collect(),
             resource: &server.resource,
             audiences: &server.audiences,
@@ -118,12 +119,10 @@ impl Server {
             return None;
         }
         let bytes = headers.get(AUTHORIZATION).map_or(0, HeaderValue::len);
-        let advice =
-            "raise `limits.token` of the server, or have the issuer put fewer values, such as groups, into its tokens";
         Some(Told {
             attention: Attention::Act,
             what: "an access token is too large".into(),
-            advice: advice.into(),
+            advice: TOO_LONG.into(),
             ..Told::of(refusal)
                 .with(format!("{bytes} bytes"), format!("at most {} bytes (limits.token)", self.limits.token))
         })

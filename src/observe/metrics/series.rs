@@ -16,7 +16,8 @@ use crate::{
         end::End,
         refusals::RefusalLines,
         request_id::RequestId,
-        upstream::{UpstreamOutcome, Warnings, errors::UpstreamErrors},
+        upstream::{UpstreamOutcome, Warnings},
+        upstream_errors::UpstreamErrors,
     },
 };
 
@@ -230,8 +231,8 @@ pub const ALLOWED: &str = "allowed";
 pub const UPSTREAM_ERROR: &str = "upstream_error";
 
 impl ServerSeries {
-    /// A request ended. `outcome` is `allowed`, `upstream_error`, the reason of a refusal, `document`
-    /// (no decision needed) or `client_gone` (the client left before a decision).
+    /// A request ended. `outcome` is `allowed`, `upstream_error`, the reason of a refusal,
+    /// `document` (no decision needed) or `client_gone` (the client left before a decision).
     pub fn request(&self, outcome: &'static str, upstream: UpstreamOutcome, end: End) {
         self.with_request(outcome, upstream, |counter| {
             counter.inc();

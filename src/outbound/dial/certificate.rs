@@ -6,6 +6,10 @@ use rustls::{AlertDescription, CertificateError, OtherError, pki_types::Certific
 
 use crate::base::digest::sha256;
 
+/// What to do about a certificate of an unknown authority.
+const NOT_TRUSTED: &str = "its authority is not trusted here: for a private authority write its certificate under `ca`; a public \
+                           server must also send the intermediate certificates";
+
 /// How many certificates of a `ca` file are named.
 const NAMED_MAX: usize = 2;
 
@@ -81,6 +85,9 @@ pub(super) fn told(error: io::Error) -> io::Error {
         Some(rustls::Error::InvalidCertificate(cause)) if is_not_pinned(cause) => {
             let CertificateError::Other(OtherError(cause)) = cause else { return error };
             io::Error::new(error.kind(), cause.to_string())
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            io::Error::new(error.kind(), format!("{error}: {NOT_TRUSTED}"))
         }
         Some(rustls::Error::AlertReceived(alert)) if is_about_certificate(*alert) => {
             io::Error::new(error.kind(), OwnRefused(*alert))

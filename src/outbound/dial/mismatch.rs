@@ -1,4 +1,4 @@
-//! Notices that one side speaks TLS and the other does not: https at a port of http, or the reverse.
+//! Notices https at a port of plain HTTP, and plain HTTP at a port of TLS.
 
 use std::{
     error::Error,

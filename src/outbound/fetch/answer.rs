@@ -122,7 +122,13 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
     let essence = media::essence(value.to_str().unwrap_or_default().as_bytes()).to_ascii_lowercase();
     let is_json = [media::JSON, "text/json", "text/plain"].iter().any(|json| essence == json.as_bytes())
         || (essence.starts_with(b"application/") && essence.ends_with(b"+json"));
-    if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
+    match is_json {
+        true => Ok(()),
+        false if essence == b"text/html" => {
+            Err(format!("{value:?} is not JSON: a page, such as that of a login or of a proxy in between"))
+        }
+        false => Err(format!("{value:?} is not JSON")),
+    }
 }
 
 /// As [`check_type`], and what servers of files send for a file of a type that they do not know:

@@ -82,7 +82,7 @@ impl Answer {
         self
     }
 
-    /// The first piece of the body, which is read again afterwards; `None` if there is none.
+    /// The first piece of the body, which is read again afterwards; `None` for an empty body.
     pub async fn first_piece(&mut self) -> Option<&Bytes> {
         if self.unread.is_none() {
             let frame = self.frame().await?.ok()?;

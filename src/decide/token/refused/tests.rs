@@ -9,8 +9,8 @@ fn token_of(header: &Value, claims: &Value) -> String {
     format!("{}.{}.c2ln", base64url(header.to_string().as_bytes()), base64url(claims.to_string().as_bytes()))
 }
 
-fn expected<'a>(rules: &'a TokenRules, resource: &'a Resource, audiences: &'a [Box<str>]) -> ExpectedToken<'a> {
-    ExpectedToken { rules: vec![rules], resource, audiences, bytes_max: 32 * 1024, miss: None }
+fn expected<'a>(rules: &'a TokenRules, resource: &'a Resource, audiences: &'a [Box<str>]) -> TokenExpectation<'a> {
+    TokenExpectation { rules: vec![rules], resource, audiences, bytes_max: 32 * 1024, miss: None }
 }
 
 fn told_by(rules: &TokenRules, token: &str, fault: &TokenFault) -> Told {

@@ -17,15 +17,15 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// The errors that the upstream of one server answers with.
 #[derive(Debug)]
-pub(in crate::observe) struct UpstreamErrors(Sampled<&'static str>);
+pub(super) struct UpstreamErrors(Sampled<&'static str>);
 
 impl UpstreamErrors {
-    pub(in crate::observe) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(Sampled::new(EVERY, 1))
     }
 
     /// The upstream at this URL with this path answered `status`; or at `path`, if there is one.
-    pub(in crate::observe) fn warn(
+    pub(super) fn warn(
         &self,
         server: &ServerName,
         status: StatusCode,
@@ -39,7 +39,7 @@ impl UpstreamErrors {
             Some(_) => "look into the log of the MCP server",
             None => advice(status, own_path),
         };
-        // A client can cause some of these, and nobody else must act.
+        // Any client can cause these.
         if matches!(status, 404 | 405 | 406 | 410 | 415 | 500..) {
             tracing::warn!(%server, url, path, status, advice, others, %request, "the MCP server answered {status}: {advice}");
         } else {
@@ -62,7 +62,7 @@ fn kind(status: StatusCode) -> &'static str {
         502 => "502",
         503 => "503",
         504 => "504",
-        500.. => "5xx",
+        501 | 505.. => "5xx",
         _ => "4xx",
     }
 }
