@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     base::version::VERSION,
     cli::{
-        arguments::{ConfigFile, Doctor, Explain, KeyCommand},
+        arguments::{Check, ConfigFile, Doctor, Explain, KeyCommand},
         connect::Connect,
         init::Init,
         serve::arguments::Serve,
@@ -26,7 +26,6 @@ use crate::{
 
 mod arguments;
 mod check;
-mod check_seals;
 mod connect;
 mod demo;
 mod demo_box;
@@ -80,7 +79,7 @@ enum Command {
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Box<Serve>),
     /// Check a configuration and print every problem at once, as file:line:column.
-    Check(ConfigFile),
+    Check(Check),
     /// Print a configuration as understood; or, with --server, how a request would be decided.
     Explain(Explain),
     /// Find out why clients cannot connect to an MCP server, and print the causes and their fixes.
@@ -125,7 +124,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(of) => serve::serve(&of, matches.subcommand_matches("serve")),
         Command::Run(of) => with(&of, run::run),
         Command::Demo { port } => demo::demo(port),
-        Command::Check(of) => with(&of, check::check),
+        Command::Check(of) => with(&of.config, |config| check::check(config, of.format, of.online)),
         Command::Explain(of) => explain::explain(&of),
         Command::Doctor(of) => doctor::doctor(&of),
         Command::Init(of) => init::init(&of, matches.subcommand_matches("init")),

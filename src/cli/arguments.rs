@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// The configuration file of a command. `cli/given` finds it.
 #[derive(Debug, Args)]
@@ -16,6 +16,30 @@ pub(super) struct ConfigFile {
     /// The same file, as an option.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Also contact issuers, upstreams and stores, as `doctor` does. Exit code 1 if one of them
+    /// has a fault.
+    #[arg(long)]
+    pub online: bool,
+    /// How findings are printed.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: CheckFormat,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// Lines for people: problems and warnings on standard error.
+    #[default]
+    Text,
+    /// Workflow commands of GitHub Actions, on standard output.
+    Github,
 }
 
 /// Arguments of `explain`: a configuration alone, or one request to one of its servers.

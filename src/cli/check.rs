@@ -7,8 +7,15 @@ use crate::{
     authorization_server::settings::{EmbeddedSettings, Login, StoreSettings},
     base::clock::Clock,
     cli::{
-        check_seals::{self, SealLine},
-        terminal::{BAD_CONFIG, complain, load, print},
+        arguments::CheckFormat,
+        check::{
+            report::{
+                CheckLevel::{Note, Problem, Warning},
+                Report,
+            },
+            seals::SealLine,
+        },
+        terminal::{BAD_CONFIG, print},
         unobserved::unobserved,
     },
     config::{ServerSettings, Settings, source::ConfigSource},
@@ -18,50 +25,51 @@ use crate::{
     },
 };
 
-/// Checks `config`.
-pub(super) fn check(config: &ConfigSource) -> u8 {
-    let loaded = match load(config) {
+mod online;
+mod report;
+mod seals;
+
+/// Checks `config`; with `online`, also what it depends on.
+pub(super) fn check(config: &ConfigSource, format: CheckFormat, online: bool) -> u8 {
+    let mut report = Report { config, format, places: None };
+    let loaded = match config.load() {
         Ok(loaded) => loaded,
-        Err(code) => return code,
+        Err(problems) => {
+            problems.list().iter().for_each(|problem| report.of_reader(Problem, problem));
+            return BAD_CONFIG;
+        }
     };
-    for warning in &loaded.warnings {
-        complain(&format!("warning: {warning}"));
-    }
+    report.places = Some(&loaded.places);
+    loaded.warnings.iter().for_each(|warning| report.of_reader(Warning, warning));
     // Some problems show only when the parts are built: certificates, trust roots, paths.
     match buildable(&loaded.settings) {
-        Ok(warnings) => {
-            for warning in warnings {
-                complain(&format!("warning: {}", config.placed(&warning)));
-            }
-        }
+        Ok(warnings) => warnings.iter().for_each(|warning| report.about_key(Warning, warning)),
         Err(problems) => {
-            for problem in problems {
-                complain(&config.placed(&problem));
-            }
+            problems.iter().for_each(|problem| report.about_key(Problem, problem));
             return BAD_CONFIG;
         }
     }
     for key in ended(&loaded.settings) {
-        let ended = config.placed(&format!("keys: the API key {key:?} has ended: its `not_after` is past"));
-        complain(&format!("warning: {ended}"));
-    }
-    for line in public(&loaded.settings) {
-        print(&config.placed(&line));
+        report.about_key(Warning, &format!("keys: the API key {key:?} has ended: its `not_after` is past"));
     }
     if let Some(warning) = unshared(&loaded.settings) {
-        complain(&format!("warning: {}", config.placed(&warning)));
+        report.about_key(Warning, &warning);
     }
-    for line in trusted(&loaded.settings) {
-        print(&config.placed(&line));
+    loaded.notes.iter().for_each(|note| report.of_reader(Note, note));
+    if format == CheckFormat::Text {
+        for line in public(&loaded.settings).iter().chain(&trusted(&loaded.settings)) {
+            print(&config.placed(line));
+        }
+        print(&format!("{config}: ok, {}", summary(&loaded.settings)));
     }
-    print(&format!("{config}: ok, {}", summary(&loaded.settings)));
-    for line in check_seals::lines(&loaded.settings) {
+    for line in seals::lines(&loaded.settings) {
         match line {
-            SealLine::Told(line) => print(&line),
-            SealLine::Warned(line) => complain(&format!("warning: {}", config.placed(&line))),
+            SealLine::Told(line) if format == CheckFormat::Text => print(&line),
+            SealLine::Told(_) => {}
+            SealLine::Warned(line) => report.about_key(Warning, &format!("session_keys: {line}")),
         }
     }
-    0
+    if online { online::online(config, &loaded) } else { 0 }
 }
 
 fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {

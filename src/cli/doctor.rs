@@ -30,7 +30,7 @@ use crate::{
 mod catalogue;
 pub(crate) mod finding;
 mod gateway;
-mod output;
+pub(in crate::cli) mod output;
 mod outside;
 pub(crate) mod own;
 

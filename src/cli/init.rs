@@ -16,6 +16,7 @@ use crate::{
     app::asking,
     base::names::PublicUrl,
     cli::{
+        arguments::CheckFormat,
         check,
         connect::few,
         init::{
@@ -236,7 +237,7 @@ fn ask<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
 /// Checks what was written, and says how to go on.
 fn finish(out: &Path) -> u8 {
     let config = ConfigSource::file(out);
-    let code = check::check(&config);
+    let code = check::check(&config, CheckFormat::Text, false);
     if code != 0 {
         return code;
     }

@@ -4,7 +4,13 @@ use std::net::SocketAddr;
 
 use crate::{
     base::names::is_loopback_name,
-    config::{check::sections::Sections, place::Place, problem::quoted, reading::Reading, server::WrittenServer},
+    config::{
+        check::sections::Sections,
+        place::{Place, Written},
+        problem::quoted,
+        reading::{Reading, WrittenFinding},
+        server::WrittenServer,
+    },
     decide::routing::messages_path,
     outbound::dial::Peer,
 };
@@ -12,6 +18,7 @@ use crate::{
 mod acme;
 mod beside;
 mod embedded;
+mod grantable;
 pub(super) mod sections;
 
 /// Runs every check across sections.
@@ -22,12 +29,14 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     paths_are_unique(reading, sections.servers);
     embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
+    one_root_at_least(reading, sections.servers);
     upstreams_are_elsewhere(reading, sections);
     clients_have_a_way_in(reading, sections);
     one_issuer_introspects(reading, sections);
     audiences_tell_servers_apart(reading, sections);
     beside::check(reading, sections);
     acme::check(reading, sections);
+    grantable::check(reading, sections);
 }
 
 /// Health and metrics must never be served on a public listener.
@@ -133,6 +142,22 @@ fn one_root_at_most(reading: &Reading<'_>, servers: &[WrittenServer]) {
     }
 }
 
+/// Clients of MCP 2025-03-26 read only the documents of the host. `root: false` says that this is
+/// meant.
+fn one_root_at_least(reading: &Reading<'_>, servers: &[WrittenServer]) {
+    let is_root =
+        |server: &WrittenServer| server.says_root || server.path.as_ref().is_some_and(|path| &*path.value == "/");
+    if servers.len() < 2 || servers.iter().any(is_root) {
+        return;
+    }
+    let paths = servers.iter().filter_map(|server| server.path.as_ref()).map(|path| &path.place);
+    if let Some(place) = paths.min_by_key(|place| place.at) {
+        let found = format!("{} servers, and none with `root`", servers.len());
+        let expected = "`root: true` at one of them, if clients of MCP 2025-03-26 connect: they read only the documents at the                         root of the host; `root: false` says that none do";
+        reading.note(&Place::new(place.at, "servers"), &found, expected);
+    }
+}
+
 /// An upstream that is the gateway itself would make each request a loop.
 fn upstreams_are_elsewhere(reading: &Reading<'_>, sections: &Sections<'_>) {
     let ours = |peer: &Peer| {
@@ -170,6 +195,22 @@ fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) 
             let found = "the origin of public_url";
             let expected = "an audience of this server alone: a token for the origin would be valid at every server that accepts it";
             reading.warning(&audience.place, found, expected);
+        }
+    }
+    for (index, server) in sections.servers.iter().enumerate() {
+        for audience in &server.audiences {
+            let is_of = |other: &&Written<Box<str>>| {
+                // The origin has a warning of its own.
+                audience.value.trim_end_matches('/') != public_url.origin()
+                    && audience.value.trim_end_matches('/')
+                        == public_url.resource(&other.value).as_str().trim_end_matches('/')
+            };
+            let others = sections.servers.iter().enumerate().filter(|(other, _)| *other != index);
+            if let Some(path) = others.filter_map(|(_, other)| other.path.as_ref()).find(is_of) {
+                let found = "the audience of another server";
+                let expected = "audiences of this server alone: a token for the other one is valid here as well";
+                reading.warn(WrittenFinding::new(&audience.place, found, expected).see(&path.place));
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::{
             resources::Protected,
         },
         json::pointer,
+        policy::glob::Glob,
         resource_server::issuer_metadata::AskedAs,
         routing::is_plain_path,
         token::rules::TokenRules,
@@ -93,6 +94,9 @@ pub(super) struct WrittenEmbedded {
     pub(super) place: Place,
     pub(super) path: Option<Written<Box<str>>>,
     pub(super) store: Option<Written<StoreSettings>>,
+    /// The place of `grants`, and the patterns of scopes there.
+    pub(super) grants: Option<Place>,
+    pub(super) granted: Vec<Glob>,
     pub(super) kept: EmbeddedProvenance,
     pub(super) settings: Option<EmbeddedSettings>,
 }
@@ -103,6 +107,8 @@ pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option
         place: field.place.clone(),
         path: None,
         store: None,
+        grants: None,
+        granted: Vec::new(),
         kept: EmbeddedProvenance::default(),
         settings: None,
     };
@@ -133,6 +139,8 @@ fn settings(
     let grants = fields.need("grants", "who may be granted which scopes: a scope that no entry names is never granted");
     let grants_at = grants.clone();
     let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), registration.as_ref(), &clients));
+    read.grants = grants_at.as_ref().map(|field| field.place.clone());
+    read.granted = grants.iter().flatten().flat_map(|rule| rule.scopes.iter().cloned()).collect();
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {

@@ -17,7 +17,7 @@ use crate::{
         places::KeyPlaces,
         problem::{Problem, Problems},
         reader::{Field, Fields},
-        reading::Reading,
+        reading::{Findings, Reading},
         secret, server, totals, tree, value,
     },
     decide::{
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// Warnings, in the file's order.
     pub warnings: Vec<Problem>,
+    /// What may be meant, and has a consequence that is easily missed.
+    pub notes: Vec<Problem>,
     /// Where its values are written.
     pub places: KeyPlaces,
 }
@@ -84,7 +86,7 @@ pub fn decoded<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Problems> {
 
 fn refuse(name: &str, Position { line, column }: Position, found: String, expected: &str) -> Problems {
     let (file, key, expected) = (name.to_owned(), String::new(), expected.to_owned());
-    Problems::new(vec![Problem { file, line, column, key, found, expected, suggestion: None }])
+    Problems::new(vec![Problem { file, line, column, key, found, expected, suggestion: None, see: None }])
 }
 
 /// What a configuration takes from around it.
@@ -105,13 +107,15 @@ pub struct Surroundings<'a> {
 pub fn read_around(text: &str, name: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> {
     let reading = Reading::new(name, around.folder, around.lookup, around.demo);
     let root = tree::parse(text, &reading);
-    let places = root.as_ref().map(KeyPlaces::of).unwrap_or_default();
-    let settings = root.and_then(|root| Field::root(&reading, &root).section("", whole));
-    let (warnings, files) = reading.finish()?;
-    match settings {
-        Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings, places }),
+    let settings = root.as_ref().and_then(|root| Field::root(&reading, root).section("", whole));
+    let Findings { warnings, notes, files } = reading.finish()?;
+    match (settings, root) {
+        (Some(settings), Some(root)) => {
+            let places = KeyPlaces::of(&root);
+            Ok(Loaded { settings: Settings { files, ..settings }, warnings, notes, places })
+        }
         // Unreachable while every reader that gives up records a problem.
-        None => {
+        _ => {
             let start = Position { line: 1, column: 1 };
             Err(refuse(name, start, "a file that is not understood".to_owned(), "every section to be readable"))
         }
@@ -158,15 +162,13 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         public_url: public_url.as_ref(),
         listeners: &listeners,
         // A network with a mistake is still written.
-        has_trusted_proxies: proxies.is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
+        has_trusted_proxies: proxies.is_some_and(|field| field.is_filled_list()),
         admin: admin_at,
         issuers: &issuers,
         servers: &servers,
         documents: &documents,
         has_api_keys: api_keys.is_some(),
-        has_session_keys: fields
-            .get("session_keys")
-            .is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
+        has_session_keys: fields.get("session_keys").is_some_and(|field| field.is_filled_list()),
     };
     check::check(fields.of.reading, &sections);
 

@@ -2,12 +2,15 @@
 
 use crate::{
     base::names::Issuer,
-    config::{place::Written, reader::Field, value},
+    config::{issuer_slips::of_metadata, place::Written, reader::Field, value},
 };
 
 /// An issuer identifier, exactly as it is written.
 pub(super) fn issuer_url(field: &Field<'_>, allow_http: bool) -> Option<Written<Issuer>> {
     let text = web_url(field, allow_http)?;
+    if let Some(issuer) = of_metadata(text) {
+        return field.wrong_near("the issuer itself, and not the URL of its metadata", &issuer);
+    }
     if text.contains('?') {
         return field.wrong("an issuer without a query (RFC 8414 §2)");
     }

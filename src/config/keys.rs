@@ -30,6 +30,7 @@ use crate::{
 pub(super) mod acme;
 pub(super) mod document;
 pub(super) mod embedded;
+pub(super) mod everywhere;
 pub(super) mod github;
 pub(super) mod introspection;
 pub(super) mod issuer;

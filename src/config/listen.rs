@@ -16,6 +16,7 @@ use crate::{
     config::{
         ListenSettings, ListenTls, TlsFiles,
         acme::{self, WrittenAcme},
+        pem_contents::other,
         place::{Place, Written},
         reader::{Field, Fields},
         secret, value,
@@ -61,8 +62,18 @@ pub(super) fn hosts(field: &Field<'_>) -> Vec<HostName> {
 pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
     match PublicUrl::parse(field.text("a URL such as https://mcp.example.com")?) {
         Ok(url) => Some(url),
-        Err(expected) => field.wrong(expected),
+        Err(expected) => match meant_origin(field.scalar_text()?) {
+            Some(meant) => field.wrong_near(expected, &meant),
+            None => field.wrong(expected),
+        },
     }
+}
+
+/// The origin of a URL with a path.
+fn meant_origin(written: &str) -> Option<String> {
+    let url = value::url(written).ok()?;
+    let origin = format!("{}://{}", if url.https { "https" } else { "http" }, url.authority.to_ascii_lowercase());
+    PublicUrl::parse(&origin).ok().map(|_| origin)
 }
 
 /// One listener as written.
@@ -136,9 +147,13 @@ fn health_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
 }
 
 fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {
-    match field.text(ADDRESS)?.parse() {
+    let written = field.scalar_text().unwrap_or_default();
+    match written.parse() {
         Ok(value) => Some(Written { value, place: field.place.clone() }),
-        Err(_) => field.wrong(ADDRESS),
+        Err(_) => match meant_address(written) {
+            Some(meant) => field.wrong_near(ADDRESS, &meant),
+            None => field.wrong(ADDRESS),
+        },
     }
 }
 
@@ -162,6 +177,20 @@ fn listen_tls(
     written.as_ref().map(|acme| ListenTls::Acme(Box::new(acme.settings.clone())))
 }
 
+/// The address that a port alone, a name of this machine, or a URL probably stands for.
+fn meant_address(written: &str) -> Option<String> {
+    let bare = written.strip_prefix("http://").or_else(|| written.strip_prefix("https://")).unwrap_or(written);
+    let (host, port) = bare.trim_end_matches('/').rsplit_once(':').unwrap_or(("", bare));
+    let port: u16 = port.parse().ok()?;
+    let host = match host {
+        "" | "*" => "0.0.0.0",
+        "localhost" => "127.0.0.1",
+        host => host,
+    };
+    let address: SocketAddr = format!("{host}:{port}").parse().ok()?;
+    Some(address.to_string())
+}
+
 fn tls_files(fields: &mut Fields<'_>) -> Option<TlsFiles> {
     let certificate = fields.need("certificate", "a PEM file with the certificate chain");
     let key = fields.need("key", "a PEM file with the private key");
@@ -181,7 +210,7 @@ fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Opti
     if holds(&bytes) {
         return Some(path);
     }
-    field.wrong(&format!("a PEM file that holds {what}"))
+    other(field, &bytes, &format!("a PEM file that holds {what}"))
 }
 
 /// The bytes of a small file that the configuration names.

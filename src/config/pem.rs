@@ -9,6 +9,7 @@ use crate::{
     base::limits::operating::CERTIFICATES_FILE_BYTES_MAX,
     config::{
         listen::{file_bytes, file_bytes_up_to},
+        pem_contents::other,
         reader::Field,
         value,
     },
@@ -41,7 +42,7 @@ pub(super) fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<Certificat
             "a PEM file of BEGIN CERTIFICATE blocks; this one has BEGIN TRUSTED CERTIFICATE blocks, which only OpenSSL \
              reads: `openssl x509 -in FILE` writes the first one as needed",
         ),
-        _ => field.wrong("a PEM file that holds certificates"),
+        _ => other(field, &bytes, "a PEM file that holds certificates"),
     }
 }
 
@@ -52,6 +53,6 @@ pub(super) fn private_key(field: &Field<'_>) -> Option<(PathBuf, PrivateKeyDer<'
     field.reading.depends_on(&path);
     match PrivateKeyDer::from_pem_slice(&bytes) {
         Ok(key) => Some((path, key)),
-        Err(_) => field.wrong("a PEM file that holds a private key without a password"),
+        Err(_) => other(field, &bytes, "a PEM file that holds a private key without a password"),
     }
 }

@@ -21,16 +21,20 @@ impl KeyPlaces {
     /// list; of the nearest map around it, if the key is not written.
     #[must_use]
     pub fn find(&self, key: &str) -> (usize, usize) {
+        self.find_inside(key).unwrap_or_else(|| self.at.get("").copied().unwrap_or((1, 1)))
+    }
+
+    /// As `find`, but nothing if not even the first word of `key` is written.
+    #[must_use]
+    pub fn find_inside(&self, key: &str) -> Option<(usize, usize)> {
         let mut key = key;
-        loop {
+        while !key.is_empty() {
             if let Some(at) = self.at.get(key) {
-                return *at;
+                return Some(*at);
             }
             key = key.rfind(['.', '[']).and_then(|end| key.get(..end)).unwrap_or_default();
-            if key.is_empty() {
-                return self.at.get("").copied().unwrap_or((1, 1));
-            }
         }
+        None
     }
 
     /// The tree's depth and size are bounded.

@@ -25,6 +25,19 @@ pub struct Problem {
     pub expected: String,
     /// The word that was probably meant.
     pub suggestion: Option<String>,
+    /// The other place, if two places contradict each other.
+    pub see: Option<OtherPlace>,
+}
+
+/// The second of two places that contradict each other, in the same file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherPlace {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// The path of its key.
+    pub key: String,
 }
 
 impl fmt::Display for Problem {
@@ -39,6 +52,9 @@ impl fmt::Display for Problem {
         write!(out, "found {}; expected {}", self.found, self.expected)?;
         if let Some(word) = &self.suggestion {
             write!(out, "; did you mean \"{word}\"?")?;
+        }
+        if let Some(OtherPlace { line, column, key }) = &self.see {
+            write!(out, "; see {}:{line}:{column} {key}", self.file)?;
         }
         Ok(())
     }
@@ -135,6 +151,9 @@ pub(super) fn key_word(key: &str) -> String {
 
 /// `text` in quotes: escaped, shortened, and hidden if it could contain a secret.
 pub(super) fn quoted(text: &str) -> String {
+    if text.contains("$argon2") {
+        return "a password hash (not shown)".to_owned();
+    }
     // URLs hold secrets as `https://user:password@host` or `?token=…` (P10).
     if text.contains("://") && text.contains(['@', '?']) {
         return "a URL that is not shown, since it may hold a secret".to_owned();
@@ -173,7 +192,7 @@ pub fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
 }
 
 /// The edit distance: insertions, deletions, replacements and swaps of neighbouring letters.
-fn slips(a: &str, b: &str) -> usize {
+pub(super) fn slips(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) =
         (a.to_lowercase().chars().take(65).collect(), b.to_lowercase().chars().take(65).collect());
     let mut before: Vec<usize> = Vec::new();
@@ -222,7 +241,7 @@ mod tests {
     fn p10_what_is_shown_is_short_printable_and_no_secret() {
         assert_eq!(quoted("a\"b\n\u{202E}"), "\"a\\\"b\\u{a}\\u{202e}\"");
         assert_eq!(quoted(&"x".repeat(100)).chars().count(), SHOWN_CHARS_MAX + 3);
-        for url in ["https://u:hunter2@host/", "https://host/?key=hunter2"] {
+        for url in ["https://u:hunter2@host/", "https://host/?key=hunter2", "p: $argon2id$v=19$hunter2"] {
             assert!(!quoted(url).contains("hunter2"));
         }
     }

@@ -5,7 +5,9 @@ use jsonwebtoken::Algorithm;
 use crate::{
     base::names::Issuer,
     config::{
+        issuer_slips,
         issuer_url::{issuer_url, web_url},
+        key_set_file,
         keys::reach::{ALGORITHMS, ALL_ALGORITHMS},
         listen::file_bytes,
         pem::authorities,
@@ -24,7 +26,12 @@ use crate::{
 /// second if one of its keys is wrong.
 pub(super) fn issuer(fields: &mut Fields<'_>, expected: &str) -> (Option<Written<Issuer>>, Option<IssuerReach>) {
     let allow_http = allow_http(fields);
-    let issuer = fields.need("issuer", expected).and_then(|field| issuer_url(&field, allow_http));
+    let issuer_at = fields.need("issuer", expected);
+    let issuer = issuer_at.as_ref().and_then(|field| issuer_url(field, allow_http));
+    if let Some(field) = issuer_at.filter(|_| issuer.is_some()) {
+        let is_direct = !field.place.key.contains(".embedded.");
+        issuer_slips::look(&field, fields.get("profile").as_ref().and_then(Field::scalar_text), is_direct);
+    }
     let ca = fields.get("ca").map(|field| private_ca(&field));
     let at = fields.get("reach_at").map(|field| reach_at(&field, issuer.as_ref(), allow_http));
     let reach = || Some(IssuerReach { allow_http, ca: optional(ca)?, at: optional(at)? });
@@ -90,7 +97,8 @@ fn key_source(fields: &mut Fields<'_>, allow_http: bool) -> Option<KeySource> {
         "url" => web_url(&field, allow_http).map(|url| KeySource::Url(url.into())),
         "file" => {
             let path = value::path(&field, "the path of a key set")?;
-            file_bytes(&field, &path)?;
+            let bytes = file_bytes(&field, &path)?;
+            key_set_file::look(&field, &path.display().to_string(), &bytes);
             Some(KeySource::File(path))
         }
         _ if field.bool()? => Some(KeySource::Discover),

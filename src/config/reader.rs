@@ -1,8 +1,9 @@
 //! Reads one value or one map of the tree, and records every mistake in it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::config::{
+    keys::everywhere::{self, elsewhere},
     place::Place,
     problem::{key_word, nearest, quoted},
     reading::Reading,
@@ -32,6 +33,12 @@ impl<'r> Field<'r> {
     pub(super) fn wrong_word<'w, T>(&self, expected: &str, words: impl IntoIterator<Item = &'w str>) -> Option<T> {
         let near = self.scalar_text().and_then(|text| nearest(text, words));
         self.reading.problem_near(&self.place, &self.shown(), expected, near);
+        None
+    }
+
+    /// Like [`Self::wrong`], with the word that was meant.
+    pub(super) fn wrong_near<T>(&self, expected: &str, meant: &str) -> Option<T> {
+        self.reading.problem_near(&self.place, &self.shown(), expected, Some(meant.to_owned()));
         None
     }
 
@@ -83,8 +90,21 @@ impl<'r> Field<'r> {
         matches!(self.node.value, Value::Map(_))
     }
 
+    /// The key of a map that has one entry.
+    pub(super) fn only_key(&self) -> Option<&'r str> {
+        match &self.node.value {
+            Value::Map(entries) if entries.len() == 1 => entries.first().map(|(key, _)| key.text.as_str()),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_empty_map(&self) -> bool {
         matches!(&self.node.value, Value::Map(entries) if entries.is_empty())
+    }
+
+    /// Whether this is a list with an element.
+    pub(super) fn is_filled_list(&self) -> bool {
+        matches!(&self.node.value, Value::List(items) if !items.is_empty())
     }
 
     pub(super) fn is_list(&self) -> bool {
@@ -109,8 +129,11 @@ impl<'r> Field<'r> {
             Some(Meaning::Bool(value)) => Some(value),
             // These words are bools in YAML 1.1, so the message may show them. Other text could be
             // a secret.
-            Some(Meaning::Text("yes" | "no" | "on" | "off" | "y" | "n" | "Yes" | "No" | "On" | "Off")) => {
-                self.wrong("true or false")
+            Some(Meaning::Text("yes" | "on" | "y" | "Yes" | "On" | "YES" | "ON" | "Y")) => {
+                self.wrong_near("true or false", "true")
+            }
+            Some(Meaning::Text("no" | "off" | "n" | "No" | "Off" | "NO" | "OFF" | "N")) => {
+                self.wrong_near("true or false", "false")
             }
             _ => self.wrong_kind("true or false"),
         }
@@ -141,7 +164,13 @@ impl<'r> Field<'r> {
 
     /// The elements of a list, each with its path, such as `listen[0]`.
     pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
-        let Value::List(items) = &self.node.value else { return self.wrong_kind(&format!("a list of {expected}")) };
+        let Value::List(items) = &self.node.value else {
+            let how = match self.node.value {
+                Value::Map(_) => ", each of which begins with `- `",
+                _ => ", in brackets",
+            };
+            return self.wrong_kind(&format!("a list of {expected}{how}"));
+        };
         let name = |index: usize| format!("{}[{index}]", self.place.key);
         Some(
             (items.iter().enumerate())
@@ -174,7 +203,10 @@ impl<'r> Field<'r> {
 
     /// The entries of a map whose keys the operator chooses; a duplicate key is a mistake.
     pub(super) fn entries(&self, expected: &str) -> Option<Vec<Entry<'r>>> {
-        let Value::Map(entries) = &self.node.value else { return self.wrong_kind(&format!("a map of {expected}")) };
+        let Value::Map(entries) = &self.node.value else {
+            let how = if self.is_list() { ": a name and a colon in place of each `- `" } else { "" };
+            return self.wrong_kind(&format!("a map of {expected}{how}"));
+        };
         let entry = |(key, node): (&'r KeyNode, &'r Node)| {
             let at = Place::new(key.at, &self.name_of(key));
             Entry { name: &key.text, at, value: self.child(key, node) }
@@ -189,16 +221,16 @@ impl<'r> Field<'r> {
         section: &'static str,
         read: impl FnOnce(&mut Fields<'r>) -> Option<T>,
     ) -> Option<T> {
-        let Value::Map(entries) = &self.node.value else { return self.wrong_kind("a map") };
-        let entries = self.unique(entries).collect();
-        let mut fields = Fields {
-            #[cfg(test)]
-            section,
-            of: self.clone(),
-            entries,
-            asked: Vec::new(),
+        let Value::Map(entries) = &self.node.value else {
+            return self.wrong_kind(&match everywhere::main_key(section)
+                .filter(|_| self.meaning() != Some(Meaning::Nothing))
+            {
+                Some(key) if !self.is_list() => format!("a map such as {{{key}: …}}"),
+                _ => "a map".to_owned(),
+            });
         };
-        let _ = section;
+        let entries = self.unique(entries).collect();
+        let mut fields = Fields { section, of: self.clone(), entries, asked: Vec::new() };
         let result = read(&mut fields);
         fields.refuse_unknown();
         result
@@ -215,14 +247,15 @@ impl<'r> Field<'r> {
 
     /// The entries; a duplicate key is a mistake and is left out.
     fn unique(&self, entries: &'r [(KeyNode, Node)]) -> impl Iterator<Item = (&'r KeyNode, &'r Node)> {
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen: HashMap<&str, &KeyNode> = HashMap::new();
         let mut first = Vec::with_capacity(entries.len());
         for (key, node) in entries {
-            if seen.insert(&key.text) {
-                first.push((key, node));
+            if let Some(earlier) = seen.get(key.text.as_str()) {
+                let at = |key: &KeyNode| Place::new(key.at, &self.name_of(key));
+                self.reading.problem_see(&at(key), "this key a second time", "each key once", &at(earlier));
             } else {
-                let place = Place::new(key.at, &self.name_of(key));
-                self.reading.problem(&place, "this key a second time", "each key once");
+                seen.insert(&key.text, key);
+                first.push((key, node));
             }
         }
         first.into_iter()
@@ -239,7 +272,6 @@ pub(super) struct Entry<'r> {
 
 /// The entries of a map whose keys are fixed, and the keys that its reader has asked for.
 pub(super) struct Fields<'r> {
-    #[cfg(test)]
     section: &'static str,
     /// The map itself.
     pub(super) of: Field<'r>,
@@ -304,6 +336,7 @@ impl<'r> Fields<'r> {
                     asked => one_of(asked),
                 };
                 let near = nearest(&key.text, self.asked.iter().copied());
+                let near = near.or_else(|| elsewhere(&key.text, self.section, &self.of.place.key));
                 self.of.reading.problem_near(&place, "an unknown key", &expected, near);
             }
         }

@@ -1,5 +1,7 @@
 //! Reads `access` and `rules`, compiled for `decide::policy`.
 
+use std::cell::RefCell;
+
 use crate::{
     base::names::Scope,
     config::{
@@ -7,11 +9,13 @@ use crate::{
         claims::claim_conditions,
         keys::rule::TARGETS,
         place::{Place, Written},
+        problem::{quoted, slips},
         reader::{Field, Fields},
+        reading::WrittenFinding,
         value,
     },
     decide::{
-        mcp::method::{self, Method},
+        mcp::method::{self, METHODS, Method},
         policy::{
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},
@@ -23,16 +27,20 @@ mod meaning;
 mod spelling;
 mod unreachable;
 
+/// A scope that a server needs somewhere: one of these is enough.
+pub(super) type NeededScope = Vec<Written<Scope>>;
+
 /// `access` or `rules`, exactly one of them (P3).
 pub(super) fn access(
     fields: &mut Fields<'_>,
     connect: &[Scope],
     implies: &[(Scope, Vec<Glob>)],
+    needed: &RefCell<Vec<NeededScope>>,
 ) -> Option<(Access, RulePlaces)> {
     fields.exactly_one(&["access", "rules"], |kind, field| match kind {
         "access" => field.word(&[("authenticated", ())]).map(|()| (Access::Authenticated, RulePlaces::default())),
         _ => {
-            let (rules, places) = rules(&field)?;
+            let (rules, places) = rules(&field, needed)?;
             let access = Access::Authenticated;
             let policy = Policy { connect: connect.to_vec(), access, implies: implies.to_vec() };
             spelling::check(field.reading, &policy, &rules, &places);
@@ -44,12 +52,12 @@ pub(super) fn access(
     })
 }
 
-fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
+fn rules(field: &Field<'_>, needed: &RefCell<Vec<NeededScope>>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
     let items = field.full_list("rules")?;
     let mut places = Vec::new();
     let read: Vec<(&Field<'_>, Option<Rule>)> = (items.iter())
         .map(|item| {
-            let read = rule(item);
+            let read = rule(item, needed);
             (item, read.map(|(rule, at)| (rule, places.push(at)).0))
         })
         .collect();
@@ -68,7 +76,7 @@ fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
 }
 
 /// A rule, and the places of its patterns.
-fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
+fn rule(field: &Field<'_>, needed: &RefCell<Vec<NeededScope>>) -> Option<(Rule, Vec<Place>)> {
     field.section("servers.*.rules[]", |fields| {
         let subject = fields.exactly_one(TARGETS, |kind, field| subject(kind, &field));
         let scopes = fields.get("scopes");
@@ -82,10 +90,14 @@ fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
             deny.wrong::<()>("either `deny: true` or `scopes`, `any_scope` and `claims`: a denial has no conditions");
         }
         let is_public = public(fields, denies || report_only, conditions > 0);
+        let scopes = scopes.as_ref().map(value::scopes).unwrap_or_default();
+        let any_scope = any_scope.map(|field| any_scopes(&field)).unwrap_or_default();
+        let alternatives = Some(any_scope.clone()).filter(|scopes| !scopes.is_empty());
+        needed.borrow_mut().extend(scopes.iter().map(|scope| vec![scope.clone()]).chain(alternatives));
         let (subject, places) = subject?;
         let rule = Rule {
-            scopes: bare(scopes.as_ref().map(value::scopes)),
-            any_scope: bare(any_scope.map(|field| any_scopes(&field))),
+            scopes: bare(scopes),
+            any_scope: bare(any_scope),
             claims: claims.and_then(|field| claim_conditions(&field)).unwrap_or_default(),
             deny: denies,
             report_only,
@@ -111,8 +123,8 @@ fn public(fields: &mut Fields<'_>, has_other_flag: bool, has_conditions: bool) -
     true
 }
 
-fn bare(scopes: Option<Vec<Written<Scope>>>) -> Vec<Scope> {
-    scopes.unwrap_or_default().into_iter().map(|scope| scope.value).collect()
+fn bare(scopes: Vec<Written<Scope>>) -> Vec<Scope> {
+    scopes.into_iter().map(|scope| scope.value).collect()
 }
 
 /// An empty list is refused: it would read as "no condition".
@@ -145,6 +157,22 @@ fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
     let elsewhere = method::find(text).filter(|_| of_methods).and_then(Method::decided_by);
     match elsewhere {
         Some(by) => field.wrong(&format!("a method that rules decide; this method is decided by {by}")),
-        None => Some(text),
+        None => {
+            if of_methods && let Some(meant) = method_meant(text) {
+                let found = format!("{}, a method of no version of MCP", quoted(text));
+                let expected = "a method as a version spells it, or a name that does not look like one";
+                field.reading.warn(WrittenFinding::new(&field.place, &found, expected).near(Some(meant.to_owned())));
+            }
+            Some(text)
+        }
     }
+}
+
+/// The method of MCP that `text` misspells by one letter.
+fn method_meant(text: &str) -> Option<&'static str> {
+    let names = || METHODS.iter().map(|method| method.name);
+    if names().any(|name| name == text) {
+        return None;
+    }
+    names().find(|name| slips(text, name) == 1)
 }

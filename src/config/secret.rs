@@ -33,9 +33,40 @@ pub(super) fn secret(field: &Field<'_>) -> Option<Referred> {
     if let Some(path) = reference.and_then(|text| text.strip_prefix("file:")).filter(|path| !path.is_empty()) {
         return from_file(field, path);
     }
-    let found = if reference.is_some() { "a value that is not a reference (not shown)" } else { "a list or a map" };
-    field.reading.problem(&field.place, found, EXPECTED);
+    let (found, expected) = misspelt(field);
+    field.reading.problem(&field.place, found, expected);
     None
+}
+
+/// What a value is that is not a reference, and what to write. The value is never shown.
+fn misspelt(field: &Field<'_>) -> (&'static str, &'static str) {
+    let Some(text) = field.scalar_text() else {
+        return match field.only_key() {
+            Some("env") => ("`env: ` with a space, which makes a map", "env:NAME without a space, in quotes"),
+            Some("file") => ("`file: ` with a space, which makes a map", "file:PATH without a space, in quotes"),
+            _ => ("a list or a map", EXPECTED),
+        };
+    };
+    let lower = text.to_ascii_lowercase();
+    if text.starts_with("env:") {
+        return (
+            "a reference to a variable that can have no such name (not shown)",
+            "env:NAME, with letters, digits and _",
+        );
+    }
+    if let Some("env:" | "file:") = lower.split_inclusive(':').next() {
+        return ("a reference in capitals (not shown)", "env:NAME or file:PATH, with env and file in lower case");
+    }
+    if ["env.", "env=", "env ", "environment:", "secret:", "$"].iter().any(|start| lower.starts_with(start)) {
+        return ("a reference that is spelt in another way (not shown)", EXPECTED);
+    }
+    if text.starts_with(['/', '.']) {
+        return ("a path without `file:` before it, or a secret (not shown)", EXPECTED);
+    }
+    (
+        "a value that is not a reference (not shown)",
+        "a reference to a secret, which does not belong into this file: env:NAME or file:PATH",
+    )
 }
 
 /// Shortest secret that attackers may guess at and that is stored as a digest: 256 random bits as
@@ -63,6 +94,12 @@ fn is_variable(name: &str) -> bool {
 fn from_environment(field: &Field<'_>, name: &str) -> Option<Referred> {
     let fault = match (field.reading.lookup)(name).map(OsString::into_string) {
         Some(Ok(value)) if !value.is_empty() => {
+            if value.ends_with(['\n', '\r']) {
+                let found = format!("env:{name}, which ends with a line break");
+                let expected =
+                    "the secret alone, or file:PATH, where a line break at the end is not part of the secret";
+                field.reading.warning(&field.place, &found, expected);
+            }
             return Some(Referred { secret: Secret::new(value.into_bytes()), reference: format!("env:{name}").into() });
         }
         Some(Ok(_)) => "empty",

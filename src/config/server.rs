@@ -1,6 +1,6 @@
 //! Reads `servers`: each MCP server's path, upstream, rules and limits.
 
-use std::{path::PathBuf, time::Duration};
+use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 
@@ -8,6 +8,7 @@ use crate::{
     base::names::{Scope, ServerName},
     config::{
         LegacySse, ServerSettings, identity,
+        implied::implied,
         keys::{
             limits::{
                 BODIES_PER_CALLER, CONNECTIONS, NESTING, REQUEST_BODY, REQUESTS_PER_CALLER, SESSIONS, STREAMS, TOKEN,
@@ -17,7 +18,8 @@ use crate::{
         origin, paths,
         place::{Place, Written},
         reader::{Entry, Field, Fields},
-        rules, upstream, value,
+        rules::{self, NeededScope},
+        upstream, value,
     },
     decide::{
         fields::query::{QueryRule, pinned_alone},
@@ -43,6 +45,10 @@ pub(super) struct WrittenServer {
     pub(super) name: Box<str>,
     pub(super) path: Option<Written<Box<str>>>,
     pub(super) root: Option<Place>,
+    /// Whether `root` is written, true or false.
+    pub(super) says_root: bool,
+    /// Scopes that the server or its rules need.
+    pub(super) needed: Vec<NeededScope>,
     /// The place of `authorization_servers: []`.
     pub(super) no_authorization_server: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
@@ -83,6 +89,7 @@ fn settings(
 ) -> Option<ServerSettings> {
     written.path = fields.need("path", "the server's public path, such as /weather/mcp").and_then(|field| path(&field));
     let root = fields.get("root");
+    written.says_root = root.is_some();
     written.root = root.filter(|field| field.bool() == Some(true)).map(|field| field.place);
     let mut upstream = match fields.need("upstream", "a map with the `url` of the MCP server") {
         Some(field) => upstream::upstream(&field, name.as_deref()),
@@ -102,7 +109,9 @@ fn settings(
         written.audiences = value::texts(&field, "an audience");
     }
     let scopes = scope_keys(fields);
-    let access = rules::access(fields, &scopes.connect, &scopes.implies);
+    let needed = RefCell::new(scopes.needed);
+    let access = rules::access(fields, &scopes.connect, &scopes.implies, &needed);
+    written.needed = needed.into_inner();
     let hide = value::word(fields, &HIDE);
     let advertise_scopes = fields.flag("advertise_scopes");
     let deny_as = value::word(fields, &DENY_AS);
@@ -161,6 +170,7 @@ struct ScopeKeys {
     supported: Vec<Scope>,
     challenge: Option<ChallengeScope>,
     implies: Vec<(Scope, Vec<Glob>)>,
+    needed: Vec<NeededScope>,
 }
 
 fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
@@ -170,15 +180,18 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
         for scope in scopes.iter().filter(|scope| scope.value.as_str() == OFFLINE_ACCESS) {
             field.reading.warning(&scope.place, "\"offline_access\"", of_offline_access);
         }
-        scopes.into_iter().map(|scope| scope.value).collect()
+        scopes
     };
     let connect =
         scopes("scopes", "no offline_access: it asks for a refresh token, and access tokens need not carry it");
     let supported =
         scopes("scopes_supported", "no offline_access: it is left out of the metadata (clients ask for it themselves)");
+    let needed = connect.iter().map(|scope| vec![scope.clone()]).collect();
+    let bare = |scopes: Vec<Written<Scope>>| scopes.into_iter().map(|scope| scope.value).collect();
+    let (connect, supported) = (bare(connect), bare(supported));
     let challenge = fields.get("challenge_scope").and_then(|field| field.word(CHALLENGE_SCOPE));
     let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
-    ScopeKeys { connect, supported, challenge, implies }
+    ScopeKeys { connect, supported, challenge, implies, needed }
 }
 
 /// `stream_keep_alive`: `off`, or how long a stream may be idle.
@@ -268,21 +281,6 @@ fn known_scopes(connect: &[Scope], access: &Access) -> Vec<Scope> {
     known.sort();
     known.dedup();
     known
-}
-
-/// `scope_implies`.
-fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
-    let entries = field.entries("lists of scopes, by the scope that stands for them").unwrap_or_default();
-    let pair = |entry: &Entry<'_>| {
-        if !Scope::is_valid(entry.name) {
-            let expected = "one scope: no spaces, quotes or backslashes";
-            field.reading.problem(&entry.at, "a key that is not a scope", expected);
-        }
-        let items = entry.value.full_list("scopes or patterns of scopes").unwrap_or_default();
-        let globs = items.iter().filter_map(|item| item.text("a scope or a pattern of scopes")).map(Glob::new);
-        (Scope::from(entry.name), globs.collect())
-    };
-    entries.iter().map(pair).collect()
 }
 
 /// `legacy_sse`: `off`, or the paths of the HTTP+SSE transport of MCP 2024-11-05.

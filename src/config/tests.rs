@@ -16,6 +16,7 @@ mod introspection;
 mod mistakes;
 mod sections;
 mod table;
+mod typing;
 mod whole;
 
 /// The smallest useful file.

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, mem};
 
-use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
+use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 
 use crate::config::{
     place::{Place, Position},
     reading::Reading,
+    slips, unreadable,
 };
 
 /// The maximum cost of one file: a value costs one, and one more for each 16 bytes of text. Each
@@ -117,20 +118,19 @@ pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
         match step {
             Ok((event, span)) => builder.take(event, &span)?,
             Err(error) => {
-                unreadable(reading, &error);
+                let mark = error.marker();
+                let at = Position { line: mark.line().max(1), column: mark.col() + 1 };
+                let why = unreadable::explain(text, at, error.kind());
+                reading.problem(&Place::new(why.at, ""), &why.found, &why.expected);
                 return None;
             }
         }
     }
     // An empty file is an empty map, so that each missing key is reported.
     let start = Position { line: 1, column: 1 };
-    Some(builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) }))
-}
-
-fn unreadable(reading: &Reading<'_>, error: &ScanError) {
-    let mark = error.marker();
-    let at = Position { line: mark.line().max(1), column: mark.col() + 1 };
-    reading.problem(&Place::new(at, ""), &format!("YAML that cannot be read ({})", error.info()), "well-formed YAML");
+    let mut root = builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) });
+    slips::mend(reading, &mut root);
+    Some(root)
 }
 
 /// A collection that is not closed yet.
@@ -199,9 +199,15 @@ impl Builder<'_> {
                     let (node, cost) = (node.clone(), *cost);
                     self.close(node, 0, cost)?;
                 }
-                None => self.unknown_alias(at, "an alias inside its own value")?,
+                None => self.unknown_alias(
+                    at,
+                    "an alias inside its own value",
+                    "an alias of a value that is written above it",
+                )?,
             },
-            Event::UnresolvedAlias(_) => self.unknown_alias(at, "an alias without an anchor before it")?,
+            Event::UnresolvedAlias(_) => {
+                self.unknown_alias(at, unreadable::BARE_STAR, "quotes around the pattern, as in \"*_read\"")?;
+            }
             _ => {}
         }
         Some(())
@@ -239,15 +245,18 @@ impl Builder<'_> {
         Some(())
     }
 
-    fn unknown_alias(&mut self, at: Position, found: &str) -> Option<()> {
-        self.problem(at, found, "an alias of a value that is written above it");
+    fn unknown_alias(&mut self, at: Position, found: &str, expected: &str) -> Option<()> {
+        self.reading.explain(at, found, expected);
         self.close(Node::scalar(at, "", true), 0, 1)
     }
 
     fn refuse_tag(&self, span: &Span) {
         if let Some(start) = span.tag_start() {
             let at = Position { line: start.line(), column: start.col() + 1 };
-            self.problem(at, "a YAML tag", "a value without one");
+            let expected = "quotes around the value, if it begins with `!`; otherwise the value alone";
+            self.problem(at, "`!` without quotes, which in YAML begins a tag", expected);
+            // What remains is the value without its beginning.
+            self.reading.explained(Position { line: span.start.line(), column: span.start.col() + 1 });
         }
     }
 
@@ -266,8 +275,18 @@ fn key_from(reading: &Reading<'_>, node: Node) -> Option<KeyNode> {
             None
         }
         Value::Scalar { text, .. } => Some(KeyNode { at: node.at, text }),
-        Value::List(_) | Value::Map(_) => {
-            reading.problem(&place, "a list or a map as a key", "a key that is one word");
+        // `{{ .Values.url }}` is a map in a map.
+        Value::Map(_) => {
+            let at = Position { column: node.at.column.saturating_sub(1).max(1), ..node.at };
+            reading.explain(
+                at,
+                "a map as a key, or `{{`, a template that was not filled in",
+                "the value itself: the gateway fills in no templates",
+            );
+            None
+        }
+        Value::List(_) => {
+            reading.problem(&place, "a list as a key", "a key that is one word");
             None
         }
     }

@@ -1,6 +1,6 @@
 //! Reads `upstream`: where a server's requests are sent, and its timeouts.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use http::HeaderName;
 
@@ -13,7 +13,9 @@ use crate::{
         },
         pem::authorities,
         place::Written,
+        problem::quoted,
         reader::{Field, Fields},
+        reading::WrittenFinding,
         value::{self, WrittenUrl},
     },
     decide::{
@@ -166,8 +168,32 @@ fn passed(item: &Field<'_>) -> Option<Written<HeaderName>> {
 
 /// An upstream's URL.
 pub(super) fn url<'r>(field: &Field<'r>) -> Option<WrittenUrl<'r>> {
-    match value::url(field.text("a URL such as http://127.0.0.1:8000/mcp")?) {
-        Ok(url) => Some(url),
+    let text = field.text("a URL such as http://127.0.0.1:8000/mcp")?;
+    match value::url(text) {
+        Ok(url) => {
+            doubt(field, text, &url);
+            Some(url)
+        }
         Err(expected) => field.wrong(expected),
+    }
+}
+
+/// Warns of an address to listen on, and of a scheme that the port is not for.
+fn doubt(field: &Field<'_>, text: &str, url: &WrittenUrl<'_>) {
+    let found = quoted(text);
+    let warn = |expected: &str, meant: Option<String>| {
+        field.reading.warn(WrittenFinding::new(&field.place, &found, expected).near(meant));
+    };
+    let is_plain = !text.contains(['?', '@']);
+    if url.host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+        let meant = text.replacen("0.0.0.0", "127.0.0.1", 1).replacen("[::]", "[::1]", 1);
+        let expected = "the address of the server: this one is for listening on every address";
+        warn(expected, Some(meant).filter(|_| is_plain));
+    } else if !url.https && url.port == 443 {
+        let meant = text.replacen("http://", "https://", 1).replacen(":443", "", 1);
+        warn("https://, since port 443 is for TLS", Some(meant).filter(|_| is_plain));
+    } else if url.https && url.port == 80 {
+        let meant = text.replacen("https://", "http://", 1).replacen(":80", "", 1);
+        warn("http://, since port 80 is for requests without TLS", Some(meant).filter(|_| is_plain));
     }
 }

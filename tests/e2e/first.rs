@@ -2,6 +2,7 @@
 
 mod acme;
 mod acme_failures;
+mod check_ahead;
 mod doctor_own;
 mod doctor_url;
 mod file;

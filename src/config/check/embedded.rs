@@ -1,7 +1,7 @@
 //! Checks embedded authorization servers against the rest of the file: paths, stores, keys.
 
 use crate::{
-    authorization_server::settings::StoreSettings,
+    authorization_server::settings::{Dynamic, EmbeddedSettings, StoreSettings},
     config::{check::sections::Sections, embedded::WrittenEmbedded, problem::quoted, reading::Reading},
     decide::routing::{IssuerEndpoint, messages_path},
 };
@@ -17,6 +17,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
         shares_no_path_or_store(reading, embedded, &earlier);
         has_session_keys(reading, sections, embedded);
         introspected_servers_exist(reading, sections, *index, embedded);
+        clients_can_come(reading, embedded);
         let is_taken = sections
             .servers
             .iter()
@@ -95,6 +96,16 @@ fn introspected_servers_exist(
             let expected = format!("a server that accepts its tokens: {}", taking.join(", "));
             reading.problem(&embedded.place, &found, &expected);
         }
+    }
+}
+
+/// Without a client no user can sign in: MCP clients register, are configured, or have a document.
+fn clients_can_come(reading: &Reading<'_>, embedded: &WrittenEmbedded) {
+    let Some(EmbeddedSettings { registration, clients, .. }) = &embedded.settings else { return };
+    if registration.dynamic == Dynamic::Off && registration.document_hosts.is_empty() && clients.is_empty() {
+        let expected = "`registration: {dynamic: open}` for clients that register themselves, as most MCP clients do, \
+                        `registration.client_id_documents`, or `clients`: without one of them no client can get a token";
+        reading.warning(&embedded.place, "neither `registration` nor `clients`", expected);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         place::Place,
         reader::{Field, Fields},
         reading::Reading,
+        regular,
     },
     decide::{
         authorization_server::people::{GrantRule, RegisteredBy},
@@ -176,7 +177,10 @@ fn globs(field: &Field<'_>) -> Vec<Glob> {
     let glob = |item: &Field<'_>| {
         let text = item.text("a scope or a pattern of scopes")?;
         match Scope::is_valid(text) {
-            true => Some(Glob::new(text)),
+            true => {
+                regular::look(item.reading, &item.place, text, false);
+                Some(Glob::new(text))
+            }
             false => item.wrong("a scope or a pattern of scopes: no spaces, quotes or backslashes"),
         }
     };

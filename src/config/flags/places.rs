@@ -51,6 +51,7 @@ impl FlagPlaces {
             found: reworded(&problem.found),
             expected: reworded(&problem.expected),
             suggestion: problem.suggestion,
+            see: None,
         }
     }
 

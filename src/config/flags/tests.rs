@@ -42,7 +42,7 @@ fn first_1_what_is_written_is_read_as_it_was_meant() {
     for tokens in [
         flags().tokens,
         TokenFlags::Demo("--demo-account".to_owned()),
-        TokenFlags::Issuer { issuer: value("--issuer", "https://a.example/"), profile: Some(value("", "keycloak")) },
+        TokenFlags::Issuer { issuer: value("--issuer", "https://a.example/"), profile: Some(value("", "okta")) },
     ] {
         let scopes = vec![value("--scope", "a"), value("--scope", "b,c")];
         let source = ConfigSource::given(Flags { tokens, scopes, ..flags() }.written(Path::new("/nonexistent")));
@@ -171,6 +171,7 @@ fn first_1_messages_about_files_are_told_in_the_words_of_flags() {
         found: "a".to_owned(),
         expected: "b".to_owned(),
         suggestion: None,
+        see: None,
     };
     assert_eq!(places.placed(strange).to_string(), "serve: limits: found a; expected b");
 }

@@ -1,7 +1,7 @@
-//! Warns of patterns that probably match nothing: text such as `!x`, and URIs without a scheme.
+//! Warns of patterns that probably match nothing: `!x`, regular expressions, URIs without a scheme.
 
 use crate::{
-    config::{place::Place, reading::Reading},
+    config::{place::Place, reading::Reading, regular},
     decide::policy::rule::{Rule, Subject},
 };
 
@@ -10,6 +10,9 @@ pub(super) fn check(reading: &Reading<'_>, rules: &[Rule], places: &[Vec<Place>]
     for (rule, places) in rules.iter().zip(places) {
         let of_resources = matches!(rule.subject, Subject::Resources(_));
         for (pattern, place) in rule.subject.patterns().into_iter().zip(places) {
+            if regular::look(reading, place, pattern, of_resources) {
+                continue;
+            }
             let concern = plain_text(pattern).or_else(|| without_scheme(pattern).filter(|_| of_resources));
             if let Some((what, expected)) = concern {
                 reading.warning(place, &format!("{pattern:?}, {what}"), &expected);

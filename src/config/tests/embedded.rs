@@ -60,6 +60,7 @@ authorization_servers:
       path: /sso
       login:
         oidc: {issuer: "https://login.example.com/realms/main/", client_id: portcullis, client_secret: env:SESSION_KEY, scopes: [profile, offline_access]}
+      registration: {dynamic: open}
       grants: [{claims: {groups: [mcp, 5], staff: true}, scopes: ["*"]}]
       store: {redis: env:REDIS}
   partner:
@@ -162,7 +163,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     );
     assert_eq!((bridge.access_token_ttl, bridge.refresh_token_ttl), (minutes(60), minutes(30 * 24 * 60)));
     assert_eq!(bridge.refresh_grace, Duration::from_secs(30));
-    assert_eq!(bridge.registration.dynamic, Dynamic::Off);
+    assert_eq!(bridge.registration.dynamic, Dynamic::Open);
     assert!(!oidc.trust_email && !bridge.grants[0].trusts_email);
 }
 

@@ -42,18 +42,21 @@ fn text_of_any_shape_is_refused_without_a_hang_or_a_panic() {
 #[test]
 fn what_yaml_itself_gets_wrong_has_its_place() {
     for (text, line) in [
-        ("a: [1,\n  2\nb: c\n", "gateway.yaml:3:2 found YAML that cannot be read"),
+        ("a: [1,\n  2\nb: c\n", "gateway.yaml:1:4 found `[` that is not closed; expected `]` at its end"),
         (
             "a: *nothing\n",
-            "gateway.yaml:1:4 found an alias without an anchor before it; expected an alias of a value that is written above it",
+            "gateway.yaml:1:4 found `*` without quotes, which in YAML refers to another value; expected quotes around the pattern, as in \"*_read\"",
         ),
         (
             "a: &a [*a]\n",
             "gateway.yaml:1:8 found an alias inside its own value; expected an alias of a value that is written above it",
         ),
         ("b:\n  <<: {a: 1}\n", "gateway.yaml:2:3 found a merge key (<<); expected the keys themselves, written out"),
-        ("[a]: 1\n", "gateway.yaml:1:1 found a list or a map as a key; expected a key that is one word"),
-        ("a: !!str 1\n", "gateway.yaml:1:4 found a YAML tag; expected a value without one"),
+        ("[a]: 1\n", "gateway.yaml:1:1 found a list as a key; expected a key that is one word"),
+        (
+            "a: !!str 1\n",
+            "gateway.yaml:1:4 found `!` without quotes, which in YAML begins a tag; expected quotes around the value, if it begins with `!`; otherwise the value alone",
+        ),
     ] {
         let all = problems(text);
         assert!(all.iter().any(|problem| problem.starts_with(line)), "{line}\n{all:#?}");

@@ -13,10 +13,10 @@ mod resources;
 mod servers;
 mod upstream;
 
-const ISSUER: &str = "    issuer: https://login.example.com\n";
-const UPSTREAM: &str = "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n";
-const ACCESS: &str = "    access: authenticated\n";
-const LISTEN: &str = "  - address: 127.0.0.1:8080\n";
+pub(super) const ISSUER: &str = "    issuer: https://login.example.com\n";
+pub(super) const UPSTREAM: &str = "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n";
+pub(super) const ACCESS: &str = "    access: authenticated\n";
+pub(super) const LISTEN: &str = "  - address: 127.0.0.1:8080\n";
 
 /// The replaced text, its replacement, and the problems without the file's name.
 type Case = (&'static str, &'static str, &'static [&'static str]);
@@ -71,7 +71,7 @@ servers:
         "4:5 listen[0].adress: found an unknown key; expected address, tls, plaintext, proxy_protocol or health; did you mean \"address\"?",
         "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
         "11:5 servers.weather: found access and rules; expected exactly one of access, rules",
-        "12:5 servers.weather.path: found this key a second time; expected each key once",
+        "12:5 servers.weather.path: found this key a second time; expected each key once; see gateway.yaml:11:5 servers.weather.path",
         "13:21 servers.weather.upstream.url: found \"ftp://x\"; expected a URL that begins with https:// or http:// in lower case",
         "14:29 servers.weather.authorization_servers[0]: found \"corprate\"; expected a name under `authorization_servers`; did you mean \"corporate\"?",
     ];
@@ -215,15 +215,19 @@ fn files_must_hold_what_they_are_for() {
             LISTEN,
             "  - address: 127.0.0.1:1\n    tls: {certificate: tls.key, key: tls.crt}\n",
             vec![
-                at("4:24 listen[0].tls.certificate: found \"tls.key\"; expected a PEM file that holds certificates"),
-                at("4:38 listen[0].tls.key: found \"tls.crt\"; expected a PEM file that holds a private key"),
+                at(
+                    "4:24 listen[0].tls.certificate: found \"tls.key\", which holds a private key; expected a PEM file that holds certificates",
+                ),
+                at(
+                    "4:38 listen[0].tls.key: found \"tls.crt\", which holds certificates; expected a PEM file that holds a private key",
+                ),
             ],
         ),
         (
             UPSTREAM,
             "    upstream: {url: \"https://up/\", ca: tls.key}\n",
             vec![at(
-                "10:40 servers.weather.upstream.ca: found \"tls.key\"; expected a PEM file that holds certificates",
+                "10:40 servers.weather.upstream.ca: found \"tls.key\", which holds a private key; expected a PEM file that holds certificates",
             )],
         ),
         (

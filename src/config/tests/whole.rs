@@ -91,6 +91,9 @@ log: {format: json, level: info}
 drain: {timeout: 30s}
 "#;
 
+const KEYS: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
 /// A folder with all files that the example names.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -99,7 +102,7 @@ fn folder() -> TempDir {
     for (name, text) in [
         ("tls/tls.crt", made.cert.pem()),
         ("tls/tls.key", made.signing_key.serialize_pem()),
-        ("keys.json", "{\"keys\":[]}".to_owned()),
+        ("keys.json", KEYS.to_owned()),
         ("secret", "hunter2\n".to_owned()),
         ("icon.svg", "<svg/>".to_owned()),
         ("gateway.yaml", EXAMPLE.to_owned()),

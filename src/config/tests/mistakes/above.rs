@@ -12,7 +12,7 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://MCP.example.com/",
         &[
-            "1:13 public_url: found \"https://MCP.example.com/\"; expected scheme, host and port only, without a slash or a path: each server's `path` follows it",
+            "1:13 public_url: found \"https://MCP.example.com/\"; expected scheme, host and port only, without a slash or a path: each server's `path` follows it; did you mean \"https://mcp.example.com\"?",
         ],
     ),
     (
@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\npublic_url: https://mcp.example.com",
-        &["2:1 public_url: found this key a second time; expected each key once"],
+        &["2:1 public_url: found this key a second time; expected each key once; see gateway.yaml:1:1 public_url"],
     ),
     (
         "public_url: https://mcp.example.com",
@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nembedded: {}",
         &[
-            "2:1 embedded: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
+            "2:1 embedded: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain; did you mean \"authorization_servers.NAME.embedded\"?",
         ],
     ),
     (
@@ -75,8 +75,8 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nsession_keys: [hunter2, hunter2]",
         &[
-            "2:16 session_keys[0]: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
-            "2:25 session_keys[1]: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "2:16 session_keys[0]: found a value that is not a reference (not shown); expected a reference to a secret, which does not belong into this file: env:NAME or file:PATH",
+            "2:25 session_keys[1]: found a value that is not a reference (not shown); expected a reference to a secret, which does not belong into this file: env:NAME or file:PATH",
         ],
     ),
     (
@@ -101,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nadmin: 127.0.0.1:8080",
-        &["2:8 admin: found text; expected a map"],
+        &["2:8 admin: found text; expected a map such as {address: …}"],
     ),
     (LISTEN, "  []\n", &["3:3 listen: found an empty list; expected a non-empty list of maps with an address"]),
     (
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         LISTEN,
         "  - address: localhost:8080\n",
         &[
-            "3:14 listen[0].address: found \"localhost:8080\"; expected an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"",
+            "3:14 listen[0].address: found \"localhost:8080\"; expected an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"; did you mean \"127.0.0.1:8080\"?",
         ],
     ),
     (
@@ -145,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
     (
         LISTEN,
         "  - address: 127.0.0.1:8080\n    plaintext: yes\n",
-        &["4:16 listen[0].plaintext: found \"yes\"; expected true or false"],
+        &["4:16 listen[0].plaintext: found \"yes\"; expected true or false; did you mean \"true\"?"],
     ),
     (
         LISTEN,
@@ -319,7 +319,7 @@ pub(super) const CASES: &[Case] = &[
     (
         ISSUER,
         "    issuer: https://login.example.com\n    jwks: discover\n",
-        &["7:11 authorization_servers.corporate.jwks: found text; expected a map"],
+        &["7:11 authorization_servers.corporate.jwks: found text; expected a map such as {url: …}"],
     ),
     (
         "  corporate:\n",

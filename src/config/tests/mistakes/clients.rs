@@ -94,7 +94,7 @@ fn people_a6_entra_as_a_direct_issuer_is_warned_of_with_the_embedded_form() {
     {
         assert!(told.contains(part), "{told}");
     }
-    for quiet in ["okta", "auth0", "keycloak", "scalekit", "wso2"] {
+    for quiet in ["okta", "auth0", "scalekit", "wso2"] {
         assert_eq!(warnings(&changed(ISSUER, &format!("{ISSUER}    profile: {quiet}\n"))), [""; 0], "{quiet}");
     }
 }

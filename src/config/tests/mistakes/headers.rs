@@ -6,7 +6,7 @@ pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\", pass_headers: x-auth-token}\n",
-        &["10:64 servers.weather.upstream.pass_headers: found text; expected a list of header names"],
+        &["10:64 servers.weather.upstream.pass_headers: found text; expected a list of header names, in brackets"],
     ),
     (
         UPSTREAM,

@@ -56,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
         "    upstream: http://127.0.0.1:8000/mcp\n",
-        &["10:15 servers.weather.upstream: found text; expected a map"],
+        &["10:15 servers.weather.upstream: found text; expected a map such as {url: …}"],
     ),
     (
         UPSTREAM,
@@ -121,7 +121,7 @@ pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    scopes: mcp:connect\n",
-        &["11:13 servers.weather.scopes: found text; expected a list of scopes"],
+        &["11:13 servers.weather.scopes: found text; expected a list of scopes, in brackets"],
     ),
     (
         UPSTREAM,
@@ -136,7 +136,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             "11:21 servers.weather.scope_implies.\"a b\": found a key that is not a scope; expected one scope: no spaces, quotes or backslashes",
             "11:28 servers.weather.scope_implies.\"a b\": found an empty list; expected a non-empty list of scopes or patterns of scopes",
-            "11:35 servers.weather.scope_implies.x: found text; expected a list of scopes or patterns of scopes",
+            "11:35 servers.weather.scope_implies.x: found text; expected a list of scopes or patterns of scopes, in brackets",
         ],
     ),
     (
@@ -156,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    credential: {header: {name: authorization, value: hunter2}}\n",
         &[
-            "11:55 servers.weather.credential.header.value: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "11:55 servers.weather.credential.header.value: found a value that is not a reference (not shown); expected a reference to a secret, which does not belong into this file: env:NAME or file:PATH",
         ],
     ),
     (
@@ -260,7 +260,9 @@ pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    root: true\n    root: true\n",
-        &["12:5 servers.weather.root: found this key a second time; expected each key once"],
+        &[
+            "12:5 servers.weather.root: found this key a second time; expected each key once; see gateway.yaml:11:5 servers.weather.root",
+        ],
     ),
     (ACCESS, "", &["9:5 servers.weather: found none of them; expected exactly one of access, rules"]),
     (ACCESS, "    access: anyone\n", &["11:13 servers.weather.access: found \"anyone\"; expected authenticated"]),
@@ -300,7 +302,7 @@ pub(super) const CASES: &[Case] = &[
     (
         ACCESS,
         "    rules:\n      - {tools: get_*}\n",
-        &["12:17 servers.weather.rules[0].tools: found text; expected a list of patterns"],
+        &["12:17 servers.weather.rules[0].tools: found text; expected a list of patterns, in brackets"],
     ),
     (
         ACCESS,
@@ -312,7 +314,7 @@ pub(super) const CASES: &[Case] = &[
     (
         ACCESS,
         "    rules:\n      - {tools: [a], deny: yes}\n",
-        &["12:28 servers.weather.rules[0].deny: found \"yes\"; expected true or false"],
+        &["12:28 servers.weather.rules[0].deny: found \"yes\"; expected true or false; did you mean \"true\"?"],
     ),
     (
         ACCESS,
