@@ -11,7 +11,7 @@ use crate::{
         check::{
             report::{
                 CheckLevel::{Note, Problem, Warning},
-                Report,
+                CheckReport,
             },
             seals::SealLine,
         },
@@ -31,7 +31,7 @@ mod seals;
 
 /// Checks `config`; with `online`, also what it depends on.
 pub(super) fn check(config: &ConfigSource, format: CheckFormat, online: bool) -> u8 {
-    let mut report = Report { config, format, places: None };
+    let mut report = CheckReport { config, format, places: None };
     let loaded = match config.load() {
         Ok(loaded) => loaded,
         Err(problems) => {

@@ -30,7 +30,7 @@ use crate::{
 mod catalogue;
 pub(crate) mod finding;
 mod gateway;
-pub(in crate::cli) mod output;
+pub(crate) mod output;
 mod outside;
 pub(crate) mod own;
 

@@ -18,7 +18,7 @@ use crate::{
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::{Findings, Reading},
-        secret, server, totals, tree, value,
+        secret, server, slips, totals, value,
     },
     decide::{
         authorization_server::{answered_paths::AnsweredPaths, own_origins::OwnOrigins},
@@ -106,7 +106,7 @@ pub struct Surroundings<'a> {
 /// Every problem that it has.
 pub fn read_around(text: &str, name: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> {
     let reading = Reading::new(name, around.folder, around.lookup, around.demo);
-    let root = tree::parse(text, &reading);
+    let root = slips::parse(text, &reading);
     let settings = root.as_ref().and_then(|root| Field::root(&reading, root).section("", whole));
     let Findings { warnings, notes, files } = reading.finish()?;
     match (settings, root) {

@@ -34,8 +34,8 @@ pub(super) fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
     read
 }
 
-/// Two scopes that stand for each other are one scope: the narrower one permits all that the broader
-/// one does.
+/// Two scopes that stand for each other are one scope: the narrower one permits all that the
+/// broader one does.
 fn stand_for_each_other(field: &Field<'_>, read: &[(Scope, Vec<Glob>)], places: &[&Place]) {
     let leads = |from: usize, to: usize| {
         let Some((to, _)) = read.get(to) else { return false };

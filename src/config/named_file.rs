@@ -7,7 +7,7 @@ use crate::{
     config::{
         reader::{Field, Fields},
         reading::Reading,
-        secret, tree,
+        secret, slips,
     },
 };
 
@@ -26,7 +26,7 @@ pub(super) fn read<T>(
     };
     let Ok(text) = std::str::from_utf8(&bytes) else { return field.wrong("a file of UTF-8 text") };
     let reading = Reading::new(&shown, field.reading.base, field.reading.lookup, field.reading.demo);
-    let found = tree::parse(text, &reading).and_then(|root| Field::root(&reading, &root).section(section, read));
+    let found = slips::parse(text, &reading).and_then(|root| Field::root(&reading, &root).section(section, read));
     let is_whole = field.reading.absorb(reading);
     found.filter(|_| is_whole)
 }

@@ -7,16 +7,18 @@ use crate::config::{
     keys::everywhere,
     problem::key_word,
     reading::Reading,
-    tree::{KeyNode, Meaning, Node, Value},
+    tree::{self, KeyNode, Meaning, Node, Value},
 };
 
 /// Quotes of word processors, and the space that they put beside them.
 const CURLY: [char; 8] = ['“', '”', '„', '‘', '’', '‚', '«', '»'];
 const NO_BREAK: char = '\u{A0}';
 
-/// Mends `root`, the whole of a file.
-pub(super) fn mend(reading: &Reading<'_>, root: &mut Node) {
-    node(reading, root, "");
+/// Parses `text`, the whole of a file, and mends what it holds.
+pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
+    let mut root = tree::parse(text, reading)?;
+    node(reading, &mut root, "");
+    Some(root)
 }
 
 fn node(reading: &Reading<'_>, of: &mut Node, path: &str) {

@@ -7,7 +7,7 @@ use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 use crate::config::{
     place::{Place, Position},
     reading::Reading,
-    slips, unreadable,
+    unreadable,
 };
 
 /// The maximum cost of one file: a value costs one, and one more for each 16 bytes of text. Each
@@ -128,9 +128,7 @@ pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
     }
     // An empty file is an empty map, so that each missing key is reported.
     let start = Position { line: 1, column: 1 };
-    let mut root = builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) });
-    slips::mend(reading, &mut root);
-    Some(root)
+    Some(builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) }))
 }
 
 /// A collection that is not closed yet.

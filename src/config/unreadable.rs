@@ -1,7 +1,7 @@
 //! Explains text that is not YAML: the place of the cause, in words that need no knowledge of YAML.
 //!
-//! The parser stops where the text makes no sense any more, which is often a line after the mistake.
-//! What is written there is never shown: it may be a secret. Only words that are keys of the
+//! The parser stops where the text makes no sense any more, which is often a line after the
+//! mistake. What is written there is never shown: it may be a secret. Only words that are keys of the
 //! configuration are.
 
 use serde_yaml::granit_parser::ErrorKind;
@@ -10,7 +10,7 @@ use crate::config::{
     keys::everywhere,
     place::Position,
     unreadable::{
-        lines::{Line, Lines},
+        lines::{TypedLine, TypedLines},
         marks::Marks,
     },
 };
@@ -37,7 +37,7 @@ impl Unreadable {
 
 /// Explains why the parser stopped at `at`.
 pub(super) fn explain(text: &str, at: Position, kind: &ErrorKind) -> Unreadable {
-    let lines = Lines::of(text);
+    let lines = TypedLines::of(text);
     let marks = Marks::until(text, at);
     other_format(&lines, at)
         .or_else(|| special(&lines, at, kind))
@@ -53,7 +53,7 @@ pub(super) fn explain(text: &str, at: Position, kind: &ErrorKind) -> Unreadable 
 }
 
 /// A file of another kind.
-fn other_format(lines: &Lines<'_>, at: Position) -> Option<Unreadable> {
+fn other_format(lines: &TypedLines<'_>, at: Position) -> Option<Unreadable> {
     let first = lines.filled()?;
     let start = Position { line: first.number, column: first.indent + 1 };
     let body = first.body();
@@ -78,7 +78,7 @@ fn other_format(lines: &Lines<'_>, at: Position) -> Option<Unreadable> {
 }
 
 /// A character that begins something else in YAML.
-fn special(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn special(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let line = lines.at(at.line)?;
     match kind {
         ErrorKind::MissingAnchorOrAliasName | ErrorKind::UnknownAnchor => {
@@ -110,7 +110,7 @@ fn special(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadab
 }
 
 /// A tab where YAML counts spaces.
-fn tab(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn tab(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let is_about_tabs = matches!(
         kind,
         ErrorKind::TabNotAllowed
@@ -131,7 +131,7 @@ fn tab(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> 
 }
 
 /// A quote that is not closed, or closed too early.
-fn quote(lines: &Lines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn quote(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let is_in_quotes = matches!(
         kind,
         ErrorKind::UnclosedQuotedScalar
@@ -165,7 +165,7 @@ fn quote(lines: &Lines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Op
 }
 
 /// A bracket that is not closed, or closes nothing.
-fn bracket(lines: &Lines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn bracket(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let close = |open: char| if open == '[' { ']' } else { '}' };
     match kind {
         ErrorKind::MismatchedFlowCollectionEnd { open, close: found } => {
@@ -207,7 +207,7 @@ fn bracket(lines: &Lines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> 
 }
 
 /// A line that does not fit to those above it.
-fn line(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn line(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let here = lines.at(at.line)?;
     let above = lines.before(at.line);
     match kind {
@@ -236,7 +236,7 @@ fn line(lines: &Lines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable>
 }
 
 /// A line that should be a key and its value.
-fn without_colon(line: Line<'_>) -> Option<Unreadable> {
+fn without_colon(line: TypedLine<'_>) -> Option<Unreadable> {
     let (word, after) = line.first_word();
     let shown = if everywhere::is_key(word) { format!("`{word}") } else { "a key".to_owned() };
     let close = if everywhere::is_key(word) { "`" } else { "" };
@@ -278,11 +278,11 @@ fn without_colon(line: Line<'_>) -> Option<Unreadable> {
 }
 
 /// A line that begins in a column where no line above begins.
-fn indentation(lines: &Lines<'_>, here: Line<'_>) -> Option<Unreadable> {
+fn indentation(lines: &TypedLines<'_>, here: TypedLine<'_>) -> Option<Unreadable> {
     let at = Position { line: here.number, column: here.indent + 1 };
     let open = lines.open_columns(here.number);
     let found = format!("a line that begins in column {}", at.column);
-    let named = |line: &Line<'_>| {
+    let named = |line: &TypedLine<'_>| {
         let (word, _) = line.first_word();
         let column = line.word_column();
         if everywhere::is_key(word) {
@@ -292,7 +292,7 @@ fn indentation(lines: &Lines<'_>, here: Line<'_>) -> Option<Unreadable> {
         }
     };
     let nearest: Vec<String> = {
-        let mut open: Vec<&Line<'_>> = open.iter().filter(|line| line.word_column() != at.column).collect();
+        let mut open: Vec<&TypedLine<'_>> = open.iter().filter(|line| line.word_column() != at.column).collect();
         open.sort_by_key(|line| line.word_column().abs_diff(at.column));
         open.iter().take(2).map(|line| named(line)).collect()
     };

@@ -1,4 +1,4 @@
-//! Prints what `check` finds: lines for people, or commands that GitHub shows beside the file's line.
+//! Prints what `check` finds: lines for people, or commands that GitHub shows beside a line.
 
 use crate::{
     cli::{
@@ -20,14 +20,14 @@ pub(super) enum CheckLevel {
 }
 
 /// Prints findings about one configuration.
-pub(super) struct Report<'r> {
+pub(super) struct CheckReport<'r> {
     pub(super) config: &'r ConfigSource,
     pub(super) format: CheckFormat,
     /// Where keys are written; `None` while the file has a problem.
     pub(super) places: Option<&'r KeyPlaces>,
 }
 
-impl Report<'_> {
+impl CheckReport<'_> {
     /// A finding of the reader.
     pub(super) fn of_reader(&self, level: CheckLevel, problem: &Problem) {
         match self.format {

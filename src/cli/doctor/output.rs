@@ -20,7 +20,7 @@ fn row(id: &str) -> Option<&'static KnownFault> {
 }
 
 /// For people: one block for each finding.
-pub(in crate::cli) fn text(findings: &[Finding]) -> String {
+pub(crate) fn text(findings: &[Finding]) -> String {
     let blocks: Vec<String> = findings.iter().map(block).collect();
     blocks.join("\n")
 }

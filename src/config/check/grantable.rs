@@ -12,8 +12,8 @@ use crate::{
     decide::policy::{evaluate::covers, glob::Glob, rule::Policy},
 };
 
-/// Warns of each scope that no client can get at a server whose tokens the gateway issues itself. An
-/// API key may have any scope, so a gateway with keys is not looked at.
+/// Warns of each scope that no client can get at a server whose tokens the gateway issues itself.
+/// An API key may have any scope, so a gateway with keys is not looked at.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     if sections.has_api_keys {
         return;

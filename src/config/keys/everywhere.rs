@@ -52,8 +52,8 @@ fn inside(shape: &ValueShape, path: &str, all: &mut Vec<(Box<str>, &'static str)
     }
 }
 
-/// The path of `key`, if it is a key elsewhere than in the map `section` at `here`: in a map of that
-/// map, or else in a map around it, or else in the only map that has it.
+/// The path of `key`, if it is a key elsewhere than in the map `section` at `here`: in a map of
+/// that map, or else in a map around it, or else in the only map that has it.
 pub(in crate::config) fn elsewhere(key: &str, section: &str, here: &str) -> Option<String> {
     let paths: Vec<&str> = everywhere().filter(|(_, name)| *name == key).map(|(path, _)| path).collect();
     let rest = |long: &'static str, short: &str| {

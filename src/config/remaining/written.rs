@@ -7,7 +7,7 @@ use crate::config::{
     environment::process_environment,
     reader::{Field, Fields},
     reading::Reading,
-    tree,
+    slips,
 };
 
 /// What a file says.
@@ -26,7 +26,7 @@ pub(super) fn written<T>(
 ) -> Entries<T> {
     let demo = DemoAccount::default();
     let reading = Reading::new("", Path::new("/"), &process_environment, &demo);
-    let root = tree::parse(text, &reading);
+    let root = slips::parse(text, &reading);
     let mut list: Option<Vec<Field<'_>>> = None;
     if let Some(root) = &root {
         let _ = Field::root(&reading, root).section(section, |fields| {

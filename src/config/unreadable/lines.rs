@@ -1,20 +1,20 @@
 //! Lines of a text that is not YAML: where they begin, and what their first word is.
 
 /// All lines, counted from 1.
-pub(super) struct Lines<'t> {
+pub(super) struct TypedLines<'t> {
     all: Vec<&'t str>,
 }
 
 /// One line, without its comment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'t> {
+pub(super) struct TypedLine<'t> {
     pub(super) number: usize,
     /// How many spaces and tabs it begins with.
     pub(super) indent: usize,
     text: &'t str,
 }
 
-impl<'t> Lines<'t> {
+impl<'t> TypedLines<'t> {
     pub(super) fn of(text: &'t str) -> Self {
         Self { all: text.strip_prefix('\u{FEFF}').unwrap_or(text).lines().collect() }
     }
@@ -23,32 +23,32 @@ impl<'t> Lines<'t> {
         self.all.len()
     }
 
-    pub(super) fn at(&self, number: usize) -> Option<Line<'t>> {
+    pub(super) fn at(&self, number: usize) -> Option<TypedLine<'t>> {
         let text = *self.all.get(number.checked_sub(1)?)?;
         let indent = text.chars().take_while(|c| matches!(c, ' ' | '\t')).count();
-        Some(Line { number, indent, text })
+        Some(TypedLine { number, indent, text })
     }
 
     /// The first line that says something.
-    pub(super) fn filled(&self) -> Option<Line<'t>> {
+    pub(super) fn filled(&self) -> Option<TypedLine<'t>> {
         self.next(0)
     }
 
     /// The next line after `number` that says something.
-    pub(super) fn next(&self, number: usize) -> Option<Line<'t>> {
-        (number + 1..=self.count()).filter_map(|number| self.at(number)).find(Line::says_something)
+    pub(super) fn next(&self, number: usize) -> Option<TypedLine<'t>> {
+        (number + 1..=self.count()).filter_map(|number| self.at(number)).find(TypedLine::says_something)
     }
 
     /// The last line before `number` that says something.
-    pub(super) fn before(&self, number: usize) -> Option<Line<'t>> {
-        (1..number).rev().filter_map(|number| self.at(number)).find(Line::says_something)
+    pub(super) fn before(&self, number: usize) -> Option<TypedLine<'t>> {
+        (1..number).rev().filter_map(|number| self.at(number)).find(TypedLine::says_something)
     }
 
     /// The lines above `number` whose maps or lists are still open there, the innermost first: each
     /// begins further left than the one before it.
-    pub(super) fn open_columns(&self, number: usize) -> Vec<Line<'t>> {
-        let mut open: Vec<Line<'t>> = Vec::new();
-        for line in (1..number).rev().filter_map(|number| self.at(number)).filter(Line::says_something) {
+    pub(super) fn open_columns(&self, number: usize) -> Vec<TypedLine<'t>> {
+        let mut open: Vec<TypedLine<'t>> = Vec::new();
+        for line in (1..number).rev().filter_map(|number| self.at(number)).filter(TypedLine::says_something) {
             if open.last().is_none_or(|inner| line.word_column() < inner.word_column()) {
                 open.push(line);
             }
@@ -60,7 +60,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-impl<'t> Line<'t> {
+impl<'t> TypedLine<'t> {
     /// What follows the indentation.
     pub(super) fn body(&self) -> &'t str {
         self.text.trim()
