@@ -1,8 +1,8 @@
 //! Tells the compiler the version that `portcullis --version` prints, with the commit of a release.
 //!
 //! The commit is, in this order: the variable `PORTCULLIS_COMMIT`, for builds from an archive and
-//! for releases; what `cargo package` noted; HEAD of the clone that this is. Nothing needs git. Only
-//! optimised builds ask git, so that a commit does not compile the tests again.
+//! for releases; what `cargo package` noted; HEAD of the clone that this is. Nothing needs git.
+//! Only optimised builds ask git, so that a commit does not compile the tests again.
 
 #![allow(
     missing_docs,
@@ -49,7 +49,8 @@ fn cloned(folder: &Path) -> Option<String> {
     if fs::canonicalize(root).ok()? != fs::canonicalize(folder).ok()? {
         return None;
     }
-    // Each move of HEAD adds a line. Without it, as in a bare checkout, only a change of branch is seen.
+    // Each move of HEAD adds a line. Without it, as in a bare checkout, only a change of branch is
+    // seen.
     let log = ["logs/HEAD", "HEAD"].into_iter();
     let watched = log.filter_map(|name| git(folder, &["rev-parse", "--git-path", name]));
     // A path that does not exist would run this script at each build.

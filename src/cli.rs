@@ -75,7 +75,8 @@ enum Command {
     /// Serve without a file: the settings are flags, or variables.
     ///
     /// Each flag is a key of the configuration file; --print-config prints that file. A list is
-    /// repeated, or separated by commas or spaces. Relative paths are relative to the current folder.
+    /// repeated, or separated by commas or spaces. Relative paths are relative to the current
+    /// folder.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Box<Serve>),
     /// Check a configuration and print every problem at once, as file:line:column.

@@ -12,6 +12,7 @@ mod embedded;
 pub mod environment;
 pub mod explain;
 pub mod file;
+mod file_bytes;
 pub mod flags;
 mod identity;
 mod implied;

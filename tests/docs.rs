@@ -114,8 +114,8 @@ fn indented(text: &str, by: usize) -> String {
 /// `base` without the keys at this depth that `block` has.
 fn without(base: &str, block: &str, depth: usize) -> String {
     let key = |line: &str| {
-        let rest = line.get(depth..)?;
-        let is_key = line[..depth].trim().is_empty() && !rest.starts_with([' ', '-', '#']);
+        let (indent, rest) = line.split_at_checked(depth)?;
+        let is_key = indent.trim().is_empty() && !rest.starts_with([' ', '-', '#']);
         is_key.then(|| rest.split_once(':').map(|(key, _)| key.to_owned())).flatten()
     };
     let written: Vec<String> = block.lines().filter_map(key).collect();

@@ -269,7 +269,7 @@ fn the_map_names_every_layer() {
     for entry in fs::read_dir(root().join("src")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if matches!(name.as_str(), "lib" | "main") || !path.is_file() {
+        if matches!(name.as_str(), "lib" | "main" | "build") || !path.is_file() {
             continue;
         }
         if !LAYERS.contains(&name.as_str()) {

@@ -8,7 +8,8 @@ use crate::{
     cli::{
         arguments::ConfigFile,
         connect::{
-            clients::{CLIENTS, ClientGuide, named},
+            client_guide::ClientGuide,
+            clients::{CLIENTS, named},
             endpoint::McpEndpoint,
         },
         terminal::{BAD_CONFIG, complain, load, print},
@@ -16,6 +17,7 @@ use crate::{
     config::Settings,
 };
 
+mod client_guide;
 mod clients;
 mod editors;
 mod endpoint;

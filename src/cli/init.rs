@@ -96,7 +96,6 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
         true => None,
         false => Some(runtime.block_on(Box::pin(look(&asker, &mut flags, person.as_mut())))?),
     };
-    drop(person);
     if !serve.allow_all || !chosen {
         let name = flags.name.text.clone();
         let grouped = offered.map_or_else(|| Offered::unknown(&name), |offered| offered.grouped(&name));

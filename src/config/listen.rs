@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -10,16 +10,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use crate::{
     base::{
         address_range::{AddressRange, BadAddressRange},
-        limits::operating::SECRET_FILE_BYTES_MAX,
         names::PublicUrl,
     },
     config::{
         ListenSettings, ListenTls, TlsFiles,
         acme::{self, WrittenAcme},
+        file_bytes::file_bytes,
         pem_contents::other,
         place::{Place, Written},
         reader::{Field, Fields},
-        secret, value,
+        value,
     },
     decide::{fields::origin::HostName, routing::is_plain_path},
 };
@@ -211,20 +211,6 @@ fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Opti
         return Some(path);
     }
     other(field, &bytes, &format!("a PEM file that holds {what}"))
-}
-
-/// The bytes of a small file that the configuration names.
-pub(super) fn file_bytes(field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    file_bytes_up_to(SECRET_FILE_BYTES_MAX, field, path)
-}
-
-/// The bytes of a file of at most `most` bytes.
-pub(super) fn file_bytes_up_to(most: u64, field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    field.reading.looks_into(path);
-    match secret::bounded(path, most) {
-        Ok(bytes) => Some(bytes),
-        Err(cause) => secret::unreadable(field, "", &path.display().to_string(), &cause),
-    }
 }
 
 /// `admin`.

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use crate::{
     base::limits::operating::CERTIFICATES_FILE_BYTES_MAX,
     config::{
-        listen::{file_bytes, file_bytes_up_to},
+        file_bytes::{file_bytes, file_bytes_up_to},
         pem_contents::other,
         reader::Field,
         value,

@@ -5,11 +5,11 @@ use jsonwebtoken::Algorithm;
 use crate::{
     base::names::Issuer,
     config::{
+        file_bytes::file_bytes,
         issuer_slips,
         issuer_url::{issuer_url, web_url},
         key_set_file,
         keys::reach::{ALGORITHMS, ALL_ALGORITHMS},
-        listen::file_bytes,
         pem::authorities,
         place::Written,
         reader::{Field, Fields},

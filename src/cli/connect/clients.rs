@@ -2,24 +2,13 @@
 
 use crate::{
     cli::connect::{
+        client_guide::ClientGuide,
         editors,
-        endpoint::{McpEndpoint, Reach, SignIn},
+        endpoint::{McpEndpoint, SignIn, UrlReach},
         guide::{Steps, quoted, word},
     },
     config::problem::nearest,
 };
-
-/// One MCP client.
-#[derive(Debug)]
-pub(super) struct ClientGuide {
-    /// What to type for it; the first is the usual one.
-    pub names: &'static [&'static str],
-    /// How it calls itself.
-    pub title: &'static str,
-    /// The redirect URIs of a client that is registered by hand.
-    pub redirect_uris: &'static [&'static str],
-    steps: fn(&McpEndpoint, &ClientGuide) -> Steps,
-}
 
 /// All of them, in the order of the documents.
 pub(super) const CLIENTS: &[ClientGuide] = &[
@@ -94,47 +83,15 @@ pub(super) fn named(name: &str) -> Result<&'static ClientGuide, String> {
     })
 }
 
-impl ClientGuide {
-    /// What to do in it, as Markdown.
-    pub(super) fn steps(&self, of: &McpEndpoint) -> String {
-        (self.steps)(of, self).finish()
-    }
-
-    /// How a client that cannot register itself gets an id; `enter` says where to type it.
-    pub(super) fn own_client(&self, steps: Steps, of: &McpEndpoint, enter: &str) -> Steps {
-        let uris = match self.redirect_uris {
-            [] => String::new(),
-            [one] => format!(" with the redirect URI {one}"),
-            several => format!(" with the redirect URIs {}", several.join(" and ")),
-        };
-        match &of.sign_in {
-            SignIn::Registers | SignIn::ApiKey => steps,
-            SignIn::ById(ids) if ids.is_empty() => steps.say(&format!(
-                "The gateway lets no client register: add one to `clients:` of the embedded authorization server{uris}. {enter}"
-            )),
-            SignIn::ById(ids) => steps.say(&format!(
-                "The gateway lets no client register; it knows {}. Use one of them, or add one to `clients:`{uris}. {enter}",
-                ids.join(", ")
-            )),
-            SignIn::Issuer(issuer) => {
-                steps.say(&format!("If {issuer} lets no client register: register one there{uris}. {enter}"))
-            }
-            SignIn::Unknown => {
-                steps.say(&format!("If its authorization server lets no client register: register one there{uris}. {enter}"))
-            }
-        }
-    }
-}
-
 /// Why a client in a cloud does not reach a server.
 fn unreachable(of: &McpEndpoint, cloud: &str) -> Option<String> {
     match of.reach {
-        Reach::Internet => None,
-        Reach::OtherPort => Some(format!(
+        UrlReach::Internet => None,
+        UrlReach::OtherPort => Some(format!(
             "**This does not work with this URL**: {cloud} connects to port 443 with TLS, and {} is elsewhere.",
             of.url
         )),
-        Reach::Private => Some(format!(
+        UrlReach::Private => Some(format!(
             "**This does not work with this URL**: {cloud} connects from the Internet, and {} is reached from this machine or a \
              private network alone.",
             of.url
@@ -269,7 +226,7 @@ fn remote_client(steps: Steps, of: &McpEndpoint, guide: &ClientGuide) -> Steps {
     let enter = "Add `\"--static-oauth-client-info\", \"{\\\"client_id\\\": \\\"…\\\"}\"` to the arguments.";
     let steps = guide.own_client(steps, of, enter);
     steps.say_if(
-        of.url.starts_with("https://") && of.reach != Reach::Internet,
+        of.url.starts_with("https://") && of.reach != UrlReach::Internet,
         "If the certificate is from a private authority, add `\"env\": {\"NODE_EXTRA_CA_CERTS\": \"/path/to/ca.pem\"}`.",
     )
 }

@@ -1,7 +1,7 @@
 //! The steps of clients that are editors: an entry in a file of JSON for each.
 
 use crate::cli::connect::{
-    clients::ClientGuide,
+    client_guide::ClientGuide,
     endpoint::{McpEndpoint, SignIn},
     guide::{Steps, quoted},
 };

@@ -20,7 +20,7 @@ pub(super) struct McpEndpoint {
     /// Its URL, byte for byte as clients must write it.
     pub url: String,
     /// From where clients reach it.
-    pub reach: Reach,
+    pub reach: UrlReach,
     /// How a client gets a token.
     pub sign_in: SignIn,
     /// Whether the configuration is known: then the lines to write can be named.
@@ -35,7 +35,7 @@ pub(super) struct McpEndpoint {
 
 /// From where a URL is reached, as far as its host and port show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum UrlReach {
     /// From the Internet, on port 443.
     Internet,
     /// On another port than 443, or without TLS.
@@ -122,16 +122,16 @@ fn issuer_of(settings: &IssuerSettings) -> SignIn {
     settings.rules.issuers.first().map_or(SignIn::Unknown, |issuer| SignIn::Issuer(issuer.as_str().to_owned()))
 }
 
-fn reach(host: &str, is_https: bool, port: u16) -> Reach {
+fn reach(host: &str, is_https: bool, port: u16) -> UrlReach {
     let host = host.trim_matches(['[', ']']);
     let is_private = match host.parse::<IpAddr>() {
         Ok(address) => !AddressRule::PublicOnly.permits(address),
         Err(_) => is_private_name(host),
     };
     match is_private {
-        true => Reach::Private,
-        false if is_https && port == 443 => Reach::Internet,
-        false => Reach::OtherPort,
+        true => UrlReach::Private,
+        false if is_https && port == 443 => UrlReach::Internet,
+        false => UrlReach::OtherPort,
     }
 }
 

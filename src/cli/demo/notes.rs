@@ -162,7 +162,7 @@ fn error(id: &Value, code: i32, message: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn asked(notes: &Notes, method: &str, params: Value) -> Value {
+    fn asked(notes: &Notes, method: &str, params: &Value) -> Value {
         let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
         notes.answer(message.to_string().as_bytes()).unwrap()
     }
@@ -171,19 +171,19 @@ mod tests {
     fn each_revision_gets_its_own_form() {
         let notes = Notes::some();
         for (asked_for, told) in [("2025-03-26", "2025-03-26"), ("1999-01-01", "2025-11-25")] {
-            let answer = asked(&notes, "initialize", json!({"protocolVersion": asked_for}));
+            let answer = asked(&notes, "initialize", &json!({"protocolVersion": asked_for}));
             assert_eq!(answer["result"]["protocolVersion"], told);
             assert_eq!(answer["result"].get("resultType"), None);
         }
         let meta = json!({"_meta": {"io.modelcontextprotocol/protocolVersion": MODERN}});
-        let discovered = asked(&notes, "server/discover", meta.clone());
+        let discovered = asked(&notes, "server/discover", &meta);
         assert_eq!(discovered["result"]["supportedVersions"][0], MODERN);
-        let listed = asked(&notes, "tools/list", meta);
+        let listed = asked(&notes, "tools/list", &meta);
         assert_eq!((&listed["id"], &listed["result"]["resultType"]), (&json!(7), &json!("complete")));
         assert_eq!(listed["result"]["tools"].as_array().map(Vec::len), Some(5));
         assert_eq!(notes.answer(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), None);
         assert_eq!(notes.answer(b"{").unwrap()["error"]["code"], PARSE_ERROR);
-        assert_eq!(asked(&notes, "prompts/list", json!({}))["error"]["code"], METHOD_NOT_FOUND);
+        assert_eq!(asked(&notes, "prompts/list", &json!({}))["error"]["code"], METHOD_NOT_FOUND);
     }
 
     #[test]
@@ -199,11 +199,11 @@ mod tests {
             ("delete_all_notes", json!({}), "deleted 3 notes"),
             ("list_notes", json!({}), ""),
         ] {
-            let answer = asked(&notes, "tools/call", json!({"name": tool, "arguments": arguments}));
+            let answer = asked(&notes, "tools/call", &json!({"name": tool, "arguments": arguments}));
             assert_eq!(answer["result"]["content"][0]["text"], says, "{tool}");
         }
         for (tool, arguments) in [("write_note", json!({"title": "x"})), ("nothing", json!({}))] {
-            let answer = asked(&notes, "tools/call", json!({"name": tool, "arguments": arguments}));
+            let answer = asked(&notes, "tools/call", &json!({"name": tool, "arguments": arguments}));
             assert_eq!(answer["error"]["code"], INVALID_PARAMS, "{tool}");
         }
     }

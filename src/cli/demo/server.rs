@@ -29,7 +29,8 @@ pub(super) async fn start(tasks: &mut JoinSet<()>) -> io::Result<u16> {
 async fn serve(listener: TcpListener, notes: Arc<Notes>) {
     let mut connections = JoinSet::new();
     loop {
-        // Without a free descriptor, the client of this connection sees the failure, and tries again.
+        // Without a free descriptor, the client of this connection sees the failure, and tries
+        // again.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;

@@ -20,7 +20,7 @@ const MEMORY: &str = "memory";
 ///
 /// # Errors
 /// One sentence for each flag that is missing or does not fit the others.
-pub(in crate::cli) fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Vec<String>> {
+pub fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Vec<String>> {
     let mut read = Reading { by_variable, wrong: Vec::new() };
     if !of.command.is_empty() {
         read.wrong(
@@ -236,7 +236,7 @@ impl Reading<'_> {
 }
 
 /// The file of the key that seals the store `store`.
-pub(in crate::cli) fn key_beside(store: &str) -> String {
+pub fn key_beside(store: &str) -> String {
     format!("{store}.key")
 }
 

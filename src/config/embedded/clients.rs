@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::{
     base::{digest::sha256, names::Scope, text::BYTE_ORDER_MARK},
     config::{
+        file_bytes::file_bytes,
         keys::embedded::GRANT_TYPES,
-        listen::file_bytes,
         place::Written,
         problem::quoted,
         reader::{Field, Fields},

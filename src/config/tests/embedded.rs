@@ -252,3 +252,11 @@ fn without_stores_no_store_is_opened() {
     let settings = whole(folder.path()).without_stores();
     assert!(settings.embedded.iter().all(|embedded| embedded.store == StoreSettings::Memory));
 }
+
+#[test]
+fn accounts_that_are_not_utf_8_are_refused() {
+    let folder = folder(ACCOUNTS);
+    fs::write(folder.path().join("accounts.yaml"), b"accounts: \xff").unwrap();
+    let refused = with(WHOLE, folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("expected a file of UTF-8 text"), "{refused}");
+}

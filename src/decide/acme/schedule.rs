@@ -47,7 +47,8 @@ pub fn within(start: u64, end: u64, latest: u64, jitter: u64) -> u64 {
 }
 
 /// The pause after this many failures in a row, and at least what the CA asked for. `jitter`, a
-/// number of [`JITTER_PARTS`], adds up to a quarter, so that many gateways do not come back at once.
+/// number of [`JITTER_PARTS`], adds up to a quarter, so that many gateways do not come back at
+/// once.
 #[must_use]
 pub fn pause(failure: AttemptFailure, failures: u32, asked: Option<Duration>, jitter: u64) -> Duration {
     let step = failures.saturating_sub(1);

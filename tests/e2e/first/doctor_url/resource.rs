@@ -178,7 +178,7 @@ async fn first_4_doctor_asks_as_careless_clients_do() {
     let pretend = Pretend::start().await;
     pretend.plant("POST /mcp/", |_| with_cors(307, &[("Location", "http://internal/mcp")], ""));
     pretend.expect("slash-redirected", "/mcp/").await;
-    pretend.plant("POST /mcp/", |seen| super::signed_in(seen));
+    pretend.plant("POST /mcp/", super::signed_in);
     pretend.expect("slash-differs", "/mcp/").await;
 
     let pretend = Pretend::start().await;

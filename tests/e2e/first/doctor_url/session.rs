@@ -53,7 +53,8 @@ async fn first_4_doctor_reads_the_token_before_it_is_sent_and_says_what_it_says_
 
 #[tokio::test]
 async fn first_4_doctor_uses_a_session_as_a_client_does() {
-    let cases: [(&str, fn(&super::Seen) -> Vec<super::Step>); 6] = [
+    type Answer = fn(&super::Seen) -> Vec<super::Step>;
+    let cases: [(&str, Answer); 6] = [
         ("initialize-failed", |seen| answer_to("initialize", seen, || error(seen))),
         ("tools-list-failed", |seen| answer_to("tools/list", seen, || error(seen))),
         ("session-lost", |seen| answer_to("tools/list", seen, || server::full(404, &[], ""))),
