@@ -1,8 +1,8 @@
 //! Explains text that is not YAML: the place of the cause, in words that need no knowledge of YAML.
 //!
-//! The parser stops where the text makes no sense any more, which is often a line after the
-//! mistake. What is written there is never shown: it may be a secret. Only words that are keys of the
-//! configuration are.
+//! The parser stops where the text makes no sense any more, often a line after the mistake. What is
+//! written there is never shown: it may be a secret. Only words that are keys of the configuration
+//! are.
 
 use serde_yaml::granit_parser::ErrorKind;
 

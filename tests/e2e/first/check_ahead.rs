@@ -57,9 +57,9 @@ async fn first_8_check_contradictions_have_both_places() {
             2,
             "gateway.yaml:16:5 servers.one.path: found this key a second time; expected each key once; see gateway.yaml:15:5 servers.one.path",
         ),
-        ("[\"*\"]", "[*]", 2, "gateway.yaml:17:21 found `*` without quotes"),
+        ("[\"*\"]", "[*]", 2, "gateway.yaml:17:22 found `*` without quotes"),
         ("[\"*\"]", "[\"get_.*\"]", 0, "expected \"get_*\""),
-        ("store.db", "missing/store.db", 2, "gateway.yaml:12:14 authorization_servers.own.embedded.store: "),
+        ("store.db", "missing/store.db", 2, "gateway.yaml:12:7 authorization_servers.own.embedded.store: "),
     ] {
         // Of the two lists of scopes, the last one is that of the rule.
         let at = OWN.rfind(from).expect(from);
