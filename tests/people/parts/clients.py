@@ -70,7 +70,7 @@ def started_with(world, folder, ports, server, config):
                           ("127.0.0.1:PORT", f"127.0.0.1:{ports['GATEWAY']}"), ("127.0.0.1:UPSTREAM", f"127.0.0.1:{server}"), ('admin: {address: "127.0.0.1:0"}\n', "")):
         config = config.replace(written, here)
     (folder / "gateway.yaml").write_text(config + f"admin: {{address: \"127.0.0.1:{ports['ADMIN']}\"}}\n")
-    env = {**os.environ, "DEMO_CLIENT_SECRET": secrets.token_urlsafe(24)}
+    env = {**os.environ, "DEMO_CLIENT_SECRET": secrets.token_urlsafe(24), "DEMO_SESSION_KEY": secrets.token_urlsafe(32)}
     PARTS.command("check of gateway.yaml", world.binary, "check", "--config", folder / "gateway.yaml", env=env)
     return Process(PARTS, f"gateway-clients-{folder.name}", [world.binary, "run", "--config", folder / "gateway.yaml"], env=env)
 
