@@ -18,7 +18,7 @@ use crate::{
         doctor::{
             finding::Finding,
             gateway::GatewayOf,
-            outside::{Outside, token::TokenFile},
+            outside::{Outside, is_open_http, token::TokenFile},
             own::OwnFile,
         },
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
@@ -121,6 +121,14 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
     let reach_at = arguments.reach_at.as_deref();
+    if let (Some(at), true) = (reach_at, token.is_some())
+        && is_open_http(at)
+    {
+        let why = format!(
+            "--reach-at: a token is not sent to {at}: found http:// to another host; expected https://, or a loopback address"
+        );
+        return Err((BAD_CONFIG, why));
+    }
     let mut told = Vec::new();
     let mut findings = runtime.block_on(async {
         match examined {
@@ -134,6 +142,7 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
                     token: token.as_ref(),
                     origin: origin.as_ref(),
                     clock: &clock,
+                    has_public_rules: false,
                 };
                 told.push(format!("examining {url}"));
                 Ok::<_, Failed>(Box::pin(outside.check()).await)

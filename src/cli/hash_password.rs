@@ -53,6 +53,9 @@ fn line(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
     Ok(line)
 }
 
+/// The two answers are not the same.
+pub(super) const DIFFERENT: &str = "the passwords differ";
+
 /// Asks twice for a password, without echo.
 pub(super) fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
     let quiet = Quiet::begin()?;
@@ -60,7 +63,7 @@ pub(super) fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
     let second = quiet.ask("Repeat the password: ")?;
     match *first == *second {
         true => Ok(first),
-        false => Err("the passwords differ".into()),
+        false => Err(DIFFERENT.into()),
     }
 }
 

@@ -107,12 +107,15 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
     {
         return Err((BAD_CONFIG, format!("{}: {} does not exist. {}", file.by, file.text, serve::ACCOUNTS)));
     }
-    let text = flags.written(folder).text;
     if is_printed {
-        print(text.trim_end());
+        print(flags.written(folder).text.trim_end());
         return Ok(());
     }
     serve::make_key(&flags, folder).map_err(|why| (FAULT, why))?;
+    // What cannot be read is not written: the next try would find the file in its way.
+    let given = flags.written(folder);
+    let text = given.text.clone();
+    load(&ConfigSource::given(given)).map_err(|code| (code, "nothing was written".to_owned()))?;
     let failed = |cause: io::Error| (FAULT, format!("{} cannot be written: {cause}", out.display()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(out).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
@@ -144,7 +147,7 @@ async fn look<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
         let url = flags.upstream.text.clone();
         let why = match survey::survey(asker, &url).await {
             Ok(found) => {
-                print(&found.told);
+                complain(&found.told);
                 return Ok(found.offered);
             }
             Err(why) => why,

@@ -154,6 +154,10 @@ pub(super) fn quoted(text: &str) -> String {
     if text.contains("$argon2") {
         return "a password hash (not shown)".to_owned();
     }
+    // `http:/user:password@host`, where a slash was lost.
+    if text.contains(":/") && text.contains(['@', '?']) {
+        return "a URL that is not shown, since it may hold a secret".to_owned();
+    }
     // URLs hold secrets as `https://user:password@host` or `?token=…` (P10).
     if text.contains("://") && text.contains(['@', '?']) {
         return "a URL that is not shown, since it may hold a secret".to_owned();

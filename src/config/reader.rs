@@ -328,19 +328,31 @@ impl<'r> Fields<'r> {
     }
 
     fn refuse_unknown(self) {
-        for (key, _) in &self.entries {
+        for (key, value) in &self.entries {
             if !self.asked.iter().any(|asked| *asked == key.text) {
-                let place = Place::new(key.at, &self.of.name_of(key));
                 let expected = match self.asked.as_slice() {
                     [] => "no keys here".to_owned(),
                     asked => one_of(asked),
                 };
                 let near = nearest(&key.text, self.asked.iter().copied());
                 let near = near.or_else(|| elsewhere(&key.text, self.section, &self.of.place.key));
-                self.of.reading.problem_near(&place, "an unknown key", &expected, near);
+                // A slip, such as a colon that is missing, makes a key of a secret (P10).
+                let is_value = near.is_none() && value.meaning() == Some(Meaning::Nothing);
+                let (found, name) = match is_key_like(&key.text) && !is_value {
+                    true => ("an unknown key", self.of.name_of(key)),
+                    false => ("a text that is not a key with a value; it is not shown", self.of.place.key.clone()),
+                };
+                self.of.reading.problem_near(&Place::new(key.at, &name), found, &expected, near);
             }
         }
     }
+}
+
+/// Whether a text can be a key of this file.
+fn is_key_like(text: &str) -> bool {
+    const CHARS_MAX: usize = 40;
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    text.len() <= CHARS_MAX && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(is_plain)
 }
 
 /// `a, b or c`.

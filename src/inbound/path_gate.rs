@@ -23,7 +23,7 @@ use http::{
 use hyper::body::Incoming;
 
 use crate::{
-    base::{limits::messages::IGNORED_BODY_BYTES_MAX, text::Text},
+    base::{limits::messages::IGNORED_BODY_BYTES_MAX, shown::path_shown, text::Text},
     decide::{
         authorization_server::own_origins::carries_code_of,
         fields::{
@@ -153,6 +153,9 @@ async fn steps(
     }
 }
 
+/// What is shown of a path in the log.
+const PATH_CHARS_MAX: usize = 256;
+
 /// What a head says about its body, for use after the head is sent on.
 fn told_of_body(head: &Parts) -> Parts {
     let (mut kept, ()) = http::Request::new(()).into_parts();
@@ -274,8 +277,8 @@ fn unfit(
     record: &mut Record,
 ) -> Refusal {
     record.upstream_answered(status);
-    let (asked, status) = (path.target().path(), status.as_u16());
-    let target = target.map(|target| format!(": {target}")).unwrap_or_default();
+    let (asked, status) = (path_shown(path.target().path(), PATH_CHARS_MAX), status.as_u16());
+    let target = target.map(|target| format!(": {}", path_shown(target, PATH_CHARS_MAX))).unwrap_or_default();
     record.failed(UpstreamOutcome::Unfit, kind, &format_args!("status {status} at {asked}: {what}{target}"));
     Refusal::UpstreamAnswer(what)
 }

@@ -8,12 +8,15 @@ use std::{
 use http::StatusCode;
 
 use crate::{
-    base::names::ServerName,
+    base::{names::ServerName, shown::path_shown},
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
 /// Each kind of status is logged once in this time.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// What is shown of a path.
+const PATH_CHARS_MAX: usize = 256;
 
 /// The errors that the upstream of one server answers with.
 #[derive(Debug)]
@@ -35,7 +38,8 @@ impl UpstreamErrors {
     ) {
         let Some(others) = self.0.admit(kind(status), Instant::now()) else { return };
         let (status, url) = (status.as_u16(), url.to_string());
-        let advice = match path {
+        let path = path.map(|path| path_shown(path, PATH_CHARS_MAX));
+        let advice = match &path {
             Some(_) => "look into the log of the MCP server",
             None => advice(status, own_path),
         };

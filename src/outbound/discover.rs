@@ -20,7 +20,7 @@ use crate::{
         address::AddressRule,
         basic::takes_basic,
         fault::{Fault, FaultKind},
-        fetch::{Fetch, Plaintext, Wanted, backoff, peer_of},
+        fetch::{Fetch, Plaintext, Wanted, backoff},
     },
 };
 
@@ -28,9 +28,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use place::KeyPlace;
-
-use place::{is_private_name, key_place};
+pub use place::{KeyPlace, named_place};
 
 /// One issuer's metadata. Only [`Self::keep_fresh`] fetches, so requests never cause a fetch.
 pub struct Discovery {
@@ -192,21 +190,7 @@ impl Discovery {
     /// # Errors
     /// The URL may not be fetched.
     pub fn place(&self, member: &str, url: &str) -> Result<KeyPlace, Fault> {
-        let Some(detour) = self.fetch.detour() else {
-            return key_place(&self.issuer, self.plaintext, member, url);
-        };
-        // The configuration names this place and how it is reached.
-        if url.parse().ok().and_then(|url| peer_of(&url)).is_some_and(|peer| detour.is_at(&peer)) {
-            return Ok(KeyPlace {
-                url: url.to_owned(),
-                rule: AddressRule::Configured,
-                plaintext: Plaintext::Permitted,
-            });
-        }
-        let place = key_place(&self.issuer, self.plaintext, member, url)?;
-        // An issuer that is reached on a private network is on it.
-        let rule = if is_private_name(&detour.peer.host) { AddressRule::Configured } else { place.rule };
-        Ok(KeyPlace { rule, ..place })
+        named_place(&self.issuer, self.plaintext, self.fetch.detour(), member, url)
     }
 
     /// Waits until the next attempt has ended.

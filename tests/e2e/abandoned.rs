@@ -20,7 +20,7 @@ async fn lines(world: &World, count: usize) -> Vec<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let output = world.gateway.output();
-        let lines = output.lines().filter(|line| line.contains("\"request\":\""));
+        let lines = output.lines().filter(|line| line.contains("\"audit\":") && line.contains("\"request\":\""));
         let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
         if lines.len() >= count {
             return lines;

@@ -27,6 +27,7 @@ mod spelling;
 pub(super) mod token;
 
 pub(super) use examined::Outside;
+pub(super) use reach::is_open_http;
 
 use first::First;
 use issuer::{IssuerKeySet, IssuerOf};
@@ -87,6 +88,10 @@ impl Outside<'_> {
     async fn with_token(&self, resource: Option<&Resource>, keys: &[IssuerKeySet]) -> Vec<Finding> {
         let Some(token) = self.token else { return Vec::new() };
         let mut findings = token.judge(self.url, resource, self.clock.now().wall);
+        // A token must not be readable on the way: `url-not-https` says so.
+        if is_open_http(self.url) {
+            return findings;
+        }
         let Some(authorization) = token.authorization() else { return findings };
         let mut of_session = Box::pin(session::check(self, Some(authorization))).await;
         let refusal = of_session.iter_mut().find(|finding| matches!(finding.id, "token-refused" | "token-opaque"));
@@ -110,7 +115,7 @@ impl Outside<'_> {
     fn beside(&self, first: &WebAnswer, before: Duration) -> Vec<Finding> {
         let mut findings = Vec::new();
         let after = self.clock.now().wall;
-        if reach::is_open_http(self.url) && !first.status.is_redirection() {
+        if is_open_http(self.url) && !first.status.is_redirection() {
             findings.push(
                 Finding::new("url-not-https", self.url)
                     .found("http:// to a host on a network")

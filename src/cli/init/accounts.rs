@@ -11,7 +11,10 @@ use serde_json::Value;
 
 use crate::{
     authorization_server::person::accounts::hash_password,
-    cli::{hash_password::ask as ask_password, init::questions::Questions},
+    cli::{
+        hash_password::{DIFFERENT, ask as ask_password},
+        init::questions::Questions,
+    },
 };
 
 /// The file, beside the configuration.
@@ -33,10 +36,18 @@ pub(super) fn ask<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
     };
     let name = person.ask_until("Name of the first user:", judge)?.unwrap_or_default();
     let hash = loop {
-        match ask_password().and_then(|password| hash_password(&password)) {
-            Ok(hash) => break hash,
-            Err(why) if why == "interrupted" => return Err("interrupted; nothing was written".to_owned()),
-            Err(why) => person.say(&format!("  {why}")),
+        match ask_password() {
+            Ok(password) => match hash_password(&password) {
+                Ok(hash) => break hash,
+                Err(why) => person.say(&format!("  {why}")),
+            },
+            Err(why) if why == DIFFERENT => person.say(&format!("  {why}")),
+            Err(why) => {
+                return Err(format!(
+                    "{why}; nothing was written. Make a file of accounts with a hash from `portcullis hash-password`, and give \
+                     it with --accounts"
+                ));
+            }
         }
     };
     let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());

@@ -34,9 +34,14 @@ enum Effect {
     Deletes,
 }
 
-const READING: [&str; 16] = [
-    "check", "count", "describe", "fetch", "find", "get", "inspect", "list", "lookup", "query", "read", "resolve",
-    "search", "show", "status", "view",
+const READING: [&str; 13] = [
+    "count", "describe", "fetch", "find", "get", "inspect", "list", "lookup", "query", "read", "search", "show", "view",
+];
+/// A name with one of these does more than read, whatever its first word is.
+const WRITING: [&str; 29] = [
+    "add", "append", "approve", "cancel", "commit", "create", "edit", "exec", "execute", "insert", "merge", "move",
+    "out", "patch", "pay", "post", "publish", "put", "rename", "replace", "run", "save", "send", "set", "submit",
+    "update", "upload", "upsert", "write",
 ];
 const DELETING: [&str; 9] = ["clear", "delete", "destroy", "drop", "erase", "purge", "remove", "reset", "wipe"];
 
@@ -106,10 +111,11 @@ fn effect(name: &str, entry: &Value) -> Effect {
         return Effect::Reads;
     }
     let words: Vec<String> = words(name);
-    if words.iter().any(|word| DELETING.contains(&word.as_str())) {
+    let has_one_of = |all: &[&str]| words.iter().any(|word| all.contains(&word.as_str()));
+    if hint("destructiveHint") == Some(true) || has_one_of(&DELETING) {
         return Effect::Deletes;
     }
-    if hint("readOnlyHint") == Some(false) {
+    if hint("readOnlyHint") == Some(false) || has_one_of(&WRITING) {
         return Effect::Writes;
     }
     match words.first().is_some_and(|word| READING.contains(&word.as_str())) {
@@ -169,6 +175,14 @@ mod tests {
             (json!({"name": "get_and_delete"}), Effect::Deletes),
             (json!({"name": "notes.deleteAll"}), Effect::Deletes),
             (json!({"name": "undelete"}), Effect::Writes),
+            (json!({"name": "find_and_replace"}), Effect::Writes),
+            (json!({"name": "getOrCreateUser"}), Effect::Writes),
+            (json!({"name": "read_write_file"}), Effect::Writes),
+            (json!({"name": "status_set"}), Effect::Writes),
+            (json!({"name": "check_out_cart"}), Effect::Writes),
+            (json!({"name": "resolve_incident"}), Effect::Writes),
+            (json!({"name": "query", "annotations": {"destructiveHint": true}}), Effect::Deletes),
+            (json!({"name": "query", "annotations": {"destructiveHint": true, "readOnlyHint": true}}), Effect::Reads),
             (json!({"name": "run", "annotations": {"readOnlyHint": true}}), Effect::Reads),
             (json!({"name": "get_it", "annotations": {"readOnlyHint": false}}), Effect::Writes),
             (json!({"name": "run", "annotations": {"readOnlyHint": "true"}}), Effect::Writes),

@@ -4,11 +4,7 @@ use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 use serde_json::Value;
 
 use crate::{
-    cli::{
-        doctor::issuer_findings,
-        init::grouping::Offered,
-        terminal::{complain, print},
-    },
+    cli::{doctor::issuer_findings, init::grouping::Offered, terminal::complain},
     outbound::ask::{
         Asker,
         mcp::{McpClient, McpFault},
@@ -90,7 +86,7 @@ pub(super) async fn elsewhere(asker: &Asker, url: &str) -> Option<String> {
 pub(super) async fn issuer(asker: &Asker, issuer: &str) {
     let findings = Box::pin(issuer_findings(asker, issuer)).await;
     if findings.is_empty() {
-        print(&format!("{issuer}: its metadata has what MCP clients need"));
+        complain(&format!("{issuer}: its metadata has what MCP clients need"));
     } else {
         complain(&format!("{issuer}: this stands in the way of MCP clients; the file is written all the same:\n"));
         complain(findings.trim_end());

@@ -2,6 +2,8 @@
 
 /// A longer path is not compared letter by letter.
 const COMPARED_BYTES_MAX: usize = 64;
+/// More paths are not compared letter by letter: anyone can ask for a path that is not there.
+const COMPARED_PATHS_MAX: usize = 64;
 /// Letters that may differ.
 const LETTERS_MAX: usize = 2;
 
@@ -16,7 +18,10 @@ pub fn nearest<'a>(asked: &str, served: &[&'a str]) -> Option<&'a str> {
     }
     by(&|path| path.eq_ignore_ascii_case(asked))
         .or_else(|| by(&|path| is_part_of(asked, path) || is_part_of(path, asked)))
-        .or_else(|| by(&|path| is_misspelled(asked, path)))
+        .or_else(|| {
+            let few = served.iter().take(COMPARED_PATHS_MAX);
+            few.copied().find(|path| is_misspelled(asked, path.trim_end_matches('/')))
+        })
 }
 
 /// Whether `long` is `short` with whole segments before or after it.
@@ -43,6 +48,10 @@ fn is_misspelled(one: &str, other: &str) -> bool {
             let (&[diagonal, above], Some(before)) = (pair, next.get(left).copied()) else { return false };
             let replaced = diagonal + usize::from(letter != wanted);
             next.push(replaced.min(above + 1).min(before + 1));
+        }
+        // What differs already by more stays so.
+        if next.iter().min().is_none_or(|least| *least > most) {
+            return false;
         }
         row = next;
     }

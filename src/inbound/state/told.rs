@@ -6,7 +6,7 @@ use crate::{
     base::{
         clock::Now,
         names::{Issuer, Resource},
-        shown::shown,
+        shown::{path_shown, shown},
     },
     decide::{
         refusal::{
@@ -27,13 +27,6 @@ use crate::{
         state::server::{Server, Snapshot},
     },
 };
-
-/// A longer part of a path could be a key.
-const SEGMENT_CHARS_MAX: usize = 40;
-/// What is shown of it.
-const SEGMENT_CHARS_SHOWN: usize = 8;
-/// How JWTs begin.
-const JWT_START: &str = "eyJ";
 
 /// Where clients look for documents that need not be there, and browsers for icons.
 const PROBED: [&str; 4] = ["/.well-known/", "/favicon", "/robots.txt", "/apple-touch-icon"];
@@ -89,7 +82,7 @@ impl Snapshot {
                 Told { advice: advice.into(), ..told.with(fact(host), self.sites.names()) }
             }
             Refusal::MisdirectedTls { asked, .. } => told().with(fact(asked), self.sites.names()),
-            Refusal::UnsafePath(why) => told().with(format!("{}: {why}", path_shown(path)), ""),
+            Refusal::UnsafePath(why) => told().with(format!("{}: {why}", path_shown(path, FACT_CHARS_MAX)), ""),
             _ => return None,
         })
     }
@@ -108,7 +101,7 @@ impl Snapshot {
             Some(meant) => meant.to_owned(),
             None => listed(served.into_iter(), ", "),
         };
-        Told { kind, attention, ..told.with(path_shown(path), expected) }
+        Told { kind, attention, ..told.with(path_shown(path, FACT_CHARS_MAX), expected) }
     }
 }
 
@@ -162,19 +155,6 @@ fn fact(text: &str) -> String {
     shown(text, FACT_CHARS_MAX).to_string()
 }
 
-/// A path without what could be a key: a long part is cut.
-fn path_shown(path: &str) -> String {
-    let is_cut = |part: &str| part.len() > SEGMENT_CHARS_MAX || part.starts_with(JWT_START);
-    if !path.split('/').any(is_cut) {
-        return fact(path);
-    }
-    let parts = path.split('/').map(|part| match is_cut(part) {
-        true => format!("{}…", part.chars().take(SEGMENT_CHARS_SHOWN).collect::<String>()),
-        false => part.to_owned(),
-    });
-    fact(&parts.collect::<Vec<_>>().join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,9 +168,9 @@ mod tests {
             (&format!("/mcp/{key}/x"), "/mcp/kkkkkkkk…/x".to_owned()),
             ("/a\u{202e}b", "/a\\u{202e}b".to_owned()),
         ] {
-            assert_eq!(path_shown(path), seen, "{path}");
+            assert_eq!(path_shown(path, FACT_CHARS_MAX), seen, "{path}");
         }
-        assert!(path_shown(&"/a".repeat(4000)).chars().count() <= FACT_CHARS_MAX + 1);
+        assert!(path_shown(&"/a".repeat(4000), FACT_CHARS_MAX).chars().count() <= FACT_CHARS_MAX + 1);
     }
 
     #[test]

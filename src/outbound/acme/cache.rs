@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -149,11 +149,12 @@ pub(super) fn usable(folder: &Path) -> Result<(), String> {
         .map_err(|cause| format!("{shown}: the folder cannot be created: {cause}"))?;
     let found = fs::metadata(folder).map_err(|cause| format!("{shown}: {cause}"))?;
     if found.mode() & OTHERS != 0 {
-        // A volume may have been mounted with a wider mode, and the files are closed anyway.
-        let narrower = fs::Permissions::from_mode(FOLDER_MODE);
-        if let Err(cause) = fs::set_permissions(folder, narrower) {
-            tracing::warn!(folder = %shown, %cause, "others can enter the folder of private keys; only its files keep them out");
-        }
+        // The folder may be a mounted volume, or belong to others as well: its mode is theirs.
+        tracing::warn!(
+            folder = %shown,
+            "others can enter the folder of private keys, and only the modes of its files keep them out; expected a folder \
+             of the gateway's own with mode 0700"
+        );
     }
     let probe = folder.join(".probe");
     replace(&probe, b"").map_err(|CacheFault { cause }| format!("{shown}: the folder cannot be written: {cause}"))?;

@@ -88,10 +88,29 @@ pub async fn keep(held: Arc<AcmeHeld>, fetch: Fetch, clock: Arc<dyn Clock>) {
             Err(failed) => Some(failed),
         };
         match failed {
-            Some(failed) => sleep(failures.tell(&held, failed, clock.now().wall)).await,
+            Some(failed) => {
+                let pause = failures.tell(&held, failed, clock.now().wall);
+                if pause_or_take(&held, pause).await {
+                    failures = Failures::default();
+                }
+            }
             None => failures = Failures::default(),
         }
     }
+}
+
+/// Waits, unless another process keeps a certificate in the meantime: whether it did.
+async fn pause_or_take(held: &Arc<AcmeHeld>, pause: Duration) -> bool {
+    let mut left = pause;
+    while !left.is_zero() {
+        let step = left.min(ACME_CACHE_LOOKED_AT_EVERY);
+        sleep(step).await;
+        left = left.saturating_sub(step);
+        if take(held).await {
+            return true;
+        }
+    }
+    false
 }
 
 /// Failed attempts in a row, of each kind.

@@ -10,7 +10,8 @@ use crate::{
         address::AddressRule,
         dial::DialFaultKind,
         fault::{Fault, FaultKind},
-        fetch::Plaintext,
+        fetch::{Plaintext, peer_of},
+        reach::ReachAt,
     },
 };
 
@@ -36,6 +37,30 @@ impl KeyPlace {
         let cause = format!("{}; if this host is right, configure {key}", fault.cause);
         Fault { cause, ..fault }
     }
+}
+
+/// How a URL in `member` of the document of `issuer` may be asked, if the issuer is reached at
+/// `detour`.
+///
+/// # Errors
+/// It must not be asked.
+pub fn named_place(
+    issuer: &str,
+    plaintext: Plaintext,
+    detour: Option<&ReachAt>,
+    member: &str,
+    url: &str,
+) -> Result<KeyPlace, Fault> {
+    let Some(detour) = detour else { return key_place(issuer, plaintext, member, url) };
+    // The configuration names this place and how it is reached.
+    if url.parse().ok().and_then(|url| peer_of(&url)).is_some_and(|peer| detour.is_at(&peer)) {
+        let (rule, plaintext) = (AddressRule::Configured, Plaintext::Permitted);
+        return Ok(KeyPlace { url: url.to_owned(), rule, plaintext });
+    }
+    let place = key_place(issuer, plaintext, member, url)?;
+    // An issuer that is reached on a private network is on it.
+    let rule = if is_private_name(&detour.peer.host) { AddressRule::Configured } else { place.rule };
+    Ok(KeyPlace { rule, ..place })
 }
 
 /// How a URL in `member` of `issuer`'s document may be fetched.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::*;
+use super::{place::key_place, *};
 use crate::outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server/tenant";

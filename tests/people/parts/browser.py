@@ -57,7 +57,7 @@ def play(judge, world):
         preflights = {which: {status for method, status, origin, at in seen if method == "OPTIONS" and at == "/mcp" and origin == sites.get(which)} for which in ("allowed", "foreign")}
         judge.same(preflights, {"allowed": {"204"}, "foreign": {"403"}}, "preflights of the allowed page are answered, and those of the other are refused")
         told = [line for line in log_lines(gateway) if "browser page of another origin" in line.get("message", "")]
-        judge(foreign and told and told[0].get("origin") == foreign and foreign in told[0].get("line", ""), "the log names the refused origin and the line to add", told[:1])
+        judge(foreign and told and told[0].get("found") == foreign and foreign in told[0].get("advice", ""), "the log names the refused origin and the line to add", told[:1])
 
 
 def configure(world, folder, ports, base):

@@ -97,8 +97,8 @@ def asked_by_another_name(judge, gateway, folder, base, key):
     answer = ping()
     told = "asked for gateway.svc, which is not a name of this gateway"
     judge(answer.status == 421 and told in str(answer.json), "tls: a server name that the gateway does not have is 421, and the answer names it", (answer.status, answer.json))
-    lines = until(lambda: [line for line in log_lines(gateway) if line.get("tls_name") == "gateway.svc"])
-    judge(lines and "add it to `hosts`" in lines[0]["message"], "tls: the log says what to do", lines and lines[0]["message"])
+    lines = until(lambda: [line for line in log_lines(gateway) if line.get("found") == "gateway.svc" and line.get("advice")])
+    judge(lines and "hosts" in lines[0]["advice"], "tls: the log says what to do", lines and lines[0]["advice"])
     path = folder / "gateway-tls.yaml"
     config = json.loads(path.read_text())
     config["hosts"].append("gateway.svc")

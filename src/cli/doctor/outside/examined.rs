@@ -28,9 +28,14 @@ pub(crate) struct Outside<'a> {
     pub origin: Option<&'a HeaderValue>,
     /// This host's clock.
     pub clock: &'a dyn Clock,
+    /// Whether clients may begin without a token, and need one for what is not public.
+    pub has_public_rules: bool,
 }
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
+/// A call of a tool that no server has: public rules do not name it.
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"portcullis-doctor-asks","arguments":{}}}"#;
 /// As SDKs write it.
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 pub(super) const AGENT: HeaderValue =
@@ -46,7 +51,8 @@ impl<'a> Outside<'a> {
             .with(ACCEPT, BOTH)
             .with(USER_AGENT, AGENT);
         question.within = WITHIN;
-        question.body = Bytes::from_static(INITIALIZE.as_bytes());
+        let body = if self.has_public_rules { CALL } else { INITIALIZE };
+        question.body = Bytes::from_static(body.as_bytes());
         question
     }
 

@@ -5,7 +5,6 @@ use http::StatusCode;
 use super::{
     metadata::{ExaminedIssuer, OwnClient, refuses_client},
     own_file::OwnFile,
-    words,
 };
 use crate::{
     authorization_server::settings::{EmbeddedSettings, Login, OidcSettings},
@@ -30,6 +29,7 @@ pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
             issuer: &oidc.issuer,
             asked_as: AskedAs::OpenIdClient,
             asker: of.asker_of(&oidc.reach),
+            detour: oidc.reach.at.as_ref(),
         };
         let metadata = match idp.metadata().await {
             Ok((metadata, _)) => metadata,
@@ -64,9 +64,9 @@ async fn client(
     let callback = callback(embedded);
     let form = [("grant_type", "authorization_code"), ("code", "portcullis-doctor"), ("redirect_uri", &callback)];
     let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
-    match idp.post(url, &form, &own, methods).await {
-        Err(fault) => {
-            let found = format!("{url}: {}", words::of_fault(&fault));
+    match idp.post((Some("token_endpoint"), url), &form, &own, methods).await {
+        Err(why) => {
+            let found = format!("{url}: {why}");
             Some(idp.finding("idp-unreachable", "issuer", found).expected("a token endpoint that answers"))
         }
         Ok(answer) if refuses_client(&answer) => {
@@ -98,7 +98,7 @@ async fn redirect_uri(
         ("code_challenge_method", "S256"),
     ]);
     let separator = if endpoint.contains('?') { '&' } else { '?' };
-    let answer = idp.get(&format!("{endpoint}{separator}{query}")).await.ok()?;
+    let answer = idp.get_named("authorization_endpoint", &format!("{endpoint}{separator}{query}")).await.ok()?;
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     let is_about_it = ["redirect_uri", "redirect uri", "redirecturi"].iter().any(|words| text.contains(words));
     let is_refused = answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::FORBIDDEN;

@@ -33,6 +33,7 @@ pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
             issuer: name,
             asked_as: settings.asked_as,
             asker: of.asker_of(&settings.reach),
+            detour: settings.reach.at.as_ref(),
         };
         findings.extend(one(&issuer, settings).await);
     }
@@ -86,7 +87,7 @@ async fn keys(
                 let finding = issuer.finding("jwks-missing", "issuer", "metadata without jwks_uri");
                 return Some(finding.expected("jwks_uri").line("jwks: {url: \"https://HOST/keys\"}"));
             }
-            (Some(_), Some(url)) => ("issuer", url.to_owned(), fetched(issuer, url).await),
+            (Some(_), Some(url)) => ("issuer", url.to_owned(), named_keys(issuer, url).await),
         },
     };
     let told = |id, found: String| issuer.finding(id, name, format!("{place}: {found}")).expected("a JSON Web Key Set");
@@ -106,6 +107,12 @@ async fn keys(
     Some(issuer.finding("jwks-empty", name, found).expected(format!("a key for one of {algorithms:?}")))
 }
 
+/// The key set that the metadata names.
+async fn named_keys(issuer: &ExaminedIssuer<'_>, url: &str) -> Result<Bytes, String> {
+    let answer = issuer.get_named("jwks_uri", url).await?;
+    if answer.status == StatusCode::OK { Ok(answer.body) } else { Err(words::of_answer(&answer)) }
+}
+
 async fn fetched(issuer: &ExaminedIssuer<'_>, url: &str) -> Result<Bytes, String> {
     match issuer.get(url).await {
         Ok(answer) if answer.status == StatusCode::OK => Ok(answer.body),
@@ -123,9 +130,9 @@ async fn introspection(
     let endpoint = metadata.and_then(|metadata| metadata.introspection_endpoint.as_deref());
     let methods = metadata.and_then(|metadata| metadata.introspection_endpoint_auth_methods_supported.as_deref());
     // A URL that is written takes Basic.
-    let (name, url, methods) = match (&introspection.url, endpoint) {
-        (Some(url), _) => ("introspection.url", &**url, None),
-        (None, Some(url)) => ("introspection", url, methods),
+    let (name, member, url, methods) = match (&introspection.url, endpoint) {
+        (Some(url), _) => ("introspection.url", None, &**url, None),
+        (None, Some(url)) => ("introspection", Some("introspection_endpoint"), url, methods),
         (None, None) => {
             metadata?;
             let finding =
@@ -139,9 +146,9 @@ async fn introspection(
     };
     let client = OwnClient { id: &introspection.client_id, secret: introspection.client_secret.expose() };
     let form = [("token", "portcullis-doctor"), ("token_type_hint", "access_token")];
-    match issuer.post(url, &form, &client, methods).await {
-        Err(fault) => {
-            let found = format!("{url}: {}", words::of_fault(&fault));
+    match issuer.post((member, url), &form, &client, methods).await {
+        Err(why) => {
+            let found = format!("{url}: {why}");
             Some(issuer.finding("introspection-unreachable", name, found).expected("an answer"))
         }
         Ok(answer) if refuses_client(&answer) => {

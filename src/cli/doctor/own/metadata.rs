@@ -14,8 +14,12 @@ use crate::{
     cli::doctor::finding::Finding,
     decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault, ServerMetadata},
     outbound::{
+        address::AddressRule,
         ask::{AskFault, Asker, WebAnswer, WebQuestion},
         basic::{basic, takes_basic},
+        discover::named_place,
+        fetch::Plaintext,
+        reach::ReachAt,
     },
 };
 
@@ -27,6 +31,8 @@ pub(super) struct ExaminedIssuer<'a> {
     pub issuer: &'a str,
     pub asked_as: AskedAs,
     pub asker: Asker,
+    /// Where it is reached instead.
+    pub detour: Option<&'a ReachAt>,
 }
 
 /// What the gateway is at an authorization server.
@@ -101,14 +107,37 @@ impl ExaminedIssuer<'_> {
         self.asker.ask(&question).await
     }
 
-    /// Posts a form with the credential of the gateway, as the metadata says.
+    /// As [`Self::get`], at a URL that `member` of its metadata names: the gateway asks no other
+    /// places, and neither does doctor.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) async fn get_named(&self, member: &str, url: &str) -> Result<WebAnswer, String> {
+        let rule = self.rule_of(member, url)?;
+        let question = WebQuestion::new(Method::GET, url).with(ACCEPT, HeaderValue::from_static("application/json"));
+        let answered = self.asker.ask(&WebQuestion { rule, ..question }).await;
+        answered.map_err(|fault| words::of_fault(&fault))
+    }
+
+    /// Which addresses a URL of its metadata may lead to.
+    fn rule_of(&self, member: &str, url: &str) -> Result<AddressRule, String> {
+        // Plain HTTP counts only for an issuer that is itself configured without TLS.
+        let place = named_place(self.issuer, Plaintext::Permitted, self.detour, member, url);
+        place.map(|place| place.rule).map_err(|fault| format!("{}; the gateway does not ask it either", fault.cause))
+    }
+
+    /// Posts a form with the credential of the gateway, as the metadata says. `member` of it names
+    /// the URL; without one, the configuration does.
+    ///
+    /// # Errors
+    /// In words.
     pub(super) async fn post(
         &self,
-        url: &str,
+        (member, url): (Option<&str>, &str),
         form: &[(&str, &str)],
         client: &OwnClient<'_>,
         methods: Option<&[String]>,
-    ) -> Result<WebAnswer, AskFault> {
+    ) -> Result<WebAnswer, String> {
         use crate::decide::authorization_server::form::encode;
         let secret = std::str::from_utf8(client.secret).unwrap_or_default();
         let mut question = WebQuestion::new(Method::POST, url)
@@ -120,7 +149,10 @@ impl ExaminedIssuer<'_> {
             None => form.extend([("client_id", client.id), ("client_secret", secret)]),
         }
         question.body = Bytes::from(encode(&form));
-        self.asker.ask(&question).await
+        if let Some(member) = member {
+            question.rule = self.rule_of(member, url)?;
+        }
+        self.asker.ask(&question).await.map_err(|fault| words::of_fault(&fault))
     }
 }
 

@@ -95,10 +95,16 @@ impl Display for Object<'_> {
     }
 }
 
-/// The name of a target, visible and shortened; empty if it has none.
+/// The name of a target, visible and shortened; empty if it has none. The query of a URI may hold a
+/// key, so it is left out.
 #[must_use]
 pub fn asked_for(target: &Target) -> String {
-    Object(target).to_string().trim_start().to_owned()
+    let shown = Object(target).to_string();
+    let shown = shown.trim_start();
+    match (target, shown.split_once('?')) {
+        (Target::Resources(_), Some((before, _))) => format!("{before}?…"),
+        _ => shown.to_owned(),
+    }
 }
 
 fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {

@@ -155,7 +155,7 @@ async fn people_a3_attack_230_a_user_named_like_a_client_is_another_caller() {
         assert_eq!(world.send(&use_it(other, &session)).await.status, 404);
         assert!(world.upstream.take().is_empty());
     }
-    world.gateway.line(|line| line.contains("unknown_session")).await;
+    world.gateway.line(|line| line.contains("\"audit\":") && line.contains("unknown_session")).await;
     let audit = world.gateway.output();
     let mut principals: Vec<String> = audit
         .lines()

@@ -255,7 +255,7 @@ async fn people_b4_a_request_to_a_path_leaves_an_audit_line_and_is_counted() {
     }
     assert!(line.contains("\"principal\"") && line.contains("\"upstream\":\"ok\""), "{line}");
     world.send(&Ask::get("/files/report")).await;
-    let line = world.gateway.line(|line| line.contains("no_credential")).await;
+    let line = world.gateway.line(|line| line.contains("\"audit\":") && line.contains("no_credential")).await;
     assert!(line.contains("\"target\":\"/files/report\"") && line.contains("\"status\":401"), "{line}");
     assert!(!world.gateway.output().contains("secret=1"), "a query is never logged");
     assert_eq!(world.metric("portcullis_decisions_total").await, Some(2.0));

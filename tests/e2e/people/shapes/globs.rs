@@ -102,7 +102,8 @@ async fn people_a5_an_address_that_does_not_count_is_explained_to_the_operator()
 
     let world = plan.clone().start().await;
     let other = world.send(&Ask::post("/mcp", call("staff")).token(&of(&world, "boss@else.example", false))).await;
-    let line = world.gateway.line(|line| line.contains("\"reason\":\"forbidden\"")).await;
+    let line =
+        world.gateway.line(|line| line.contains("\"audit\":") && line.contains("\"reason\":\"forbidden\"")).await;
     assert!(!line.contains("email_verified") && warned(&world, refused) == 0, "another address: {line}");
     let token = of(&world, "ada@example.com", false);
     for _ in 0..3 {
