@@ -126,7 +126,7 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
 /// The rules of the groups, unless a flag says what tokens permit.
 fn permit(flags: &mut Flags, Grouped { base, groups, left_out }: Grouped) {
     for name in left_out {
-        complain(&format!("no rule was written for {name:?}: `*` in a rule is a wildcard"));
+        complain(&format!("no rule was written for {name:?}: `*` and `?` in a rule are wildcards"));
     }
     if let ([], Some(base)) = (&*flags.scopes, base) {
         flags.scopes = vec![FlagValue { text: base, by: "init".to_owned() }];

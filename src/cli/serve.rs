@@ -94,6 +94,12 @@ pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
     if !is_default || path.exists() || !folder.join(&file.text).exists() {
         return Ok(());
     }
+    if folder.join(&store.text).exists() {
+        return Err(format!(
+            "{}: {} is there, and its key {name} is not: put the key back; or, to begin anew without these logins, move {} away",
+            store.by, store.text, store.text
+        ));
+    }
     let failed = |cause: io::Error| {
         format!(
             "{}: {} cannot be made ({cause}): it would hold the key that seals {}. Name another store with --store, or a key \

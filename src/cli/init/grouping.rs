@@ -99,9 +99,9 @@ impl Offered {
     }
 }
 
-/// Whether a rule can name it: `*` in a rule is a wildcard.
+/// Whether a rule can name it: `*` and `?` in a rule are wildcards.
 fn is_nameable(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 256 && !name.contains('*') && !name.chars().any(char::is_control)
+    !name.is_empty() && name.len() <= 256 && !name.contains(['*', '?']) && !name.chars().any(char::is_control)
 }
 
 /// Annotations count first (MCP 2025-11-25, ToolAnnotations), then the first word of the name.

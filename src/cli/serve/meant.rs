@@ -69,6 +69,13 @@ pub fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Ve
     let (public_url, path) = parts(&url);
     let path = path.unwrap_or_else(|| FlagValue { text: path_of(&upstream.text), by: upstream.by.clone() });
     let listen = if listen.is_empty() { vec![read.listen(&public_url, &transport)] } else { listen };
+    if let (TokenFlags::Demo(by), Some(address)) = (&tokens, beyond(&listen)) {
+        return Err(vec![format!(
+            "{by}: the demo account is for this machine alone, and {} {} can be reached from others: leave --plaintext out, and \
+             listen on 127.0.0.1",
+            address.by, address.text
+        )]);
+    }
     Ok(Flags {
         name: read.one_or("name", of.name.as_deref(), "mcp"),
         path,

@@ -19,7 +19,7 @@ async fn first_2_init_writes_a_rule_for_each_group_of_the_tools_that_are_there()
     let words = ["init", "--upstream", &upstream, "--accounts", "accounts.yaml", "--name", "tools"];
     let (code, out, err) = portcullis(folder.path(), &words).await;
     assert_eq!(code, Some(0), "{out}{err}");
-    assert!(out.contains("with 3 tools, 0 resources and 0 prompts"), "{out}");
+    assert!(err.contains("with 3 tools, 0 resources and 0 prompts"), "{err}");
     assert!(out.contains("gateway.yaml: ok, 1 server, 1 authorization server"), "{out}");
     assert!(out.contains("claude mcp add --transport http tools http://127.0.0.1:8080"), "{out}");
 
@@ -36,6 +36,24 @@ async fn first_2_init_writes_a_rule_for_each_group_of_the_tools_that_are_there()
     assert_eq!(code, Some(2));
     assert!(err.contains("gateway.yaml exists, and init overwrites no file"), "{err}");
     assert_eq!(fs::read_to_string(&file).unwrap(), written);
+}
+
+#[tokio::test]
+async fn first_2_what_init_prints_is_a_configuration_and_a_wrong_flag_leaves_no_file() {
+    let (folder, server) = (tempdir().unwrap(), Server::start().await);
+    fs::write(folder.path().join("accounts.yaml"), ACCOUNTS).unwrap();
+    let upstream = format!("{}/mcp", server.url);
+    let words = ["init", "--upstream", &upstream, "--accounts", "accounts.yaml"];
+    let (code, out, err) = portcullis(folder.path(), &[&words[..], &["--name", "a b"]].concat()).await;
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(err.contains("--name") && err.contains("nothing was written"), "{err}");
+    assert!(!folder.path().join("gateway.yaml").exists());
+
+    let (code, printed, err) = portcullis(folder.path(), &[&words[..], &["--print-config"]].concat()).await;
+    assert_eq!(code, Some(0), "{printed}{err}");
+    fs::write(folder.path().join("gateway.yaml"), &printed).unwrap();
+    let (code, out, err) = portcullis(folder.path(), &["check"]).await;
+    assert_eq!(code, Some(0), "{printed}{out}{err}");
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub(super) fn path_of(url: &str) -> &str {
 }
 
 /// Whether a URL is plain HTTP over a network.
-pub(in crate::cli::doctor) fn is_open_http(url: &str) -> bool {
+pub(crate) fn is_open_http(url: &str) -> bool {
     let origin = origin_of(url);
     origin.starts_with("http://") && !crate::base::names::is_loopback_name(host_of(&origin))
 }
