@@ -2,7 +2,7 @@
 //!
 //! # Layers: imports go downward only
 //! ```text
-//!  cli        a file for each command: run, check, explain, schema, hash-password, demo
+//!  cli        a file for each command: run, serve, init, connect, check, doctor, explain, demo, …
 //!  app        start, reload, drain, stop, admin port; the only layer that knows all others
 //!  config     YAML → settings; one table of keys; no lower layer knows the file format
 //!  inbound    listeners and the path of a request (I/O)
