@@ -63,6 +63,15 @@ pub fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Ve
             local_url(&[])
         }
     };
+    for key in read.several("session_key", &of.session_key) {
+        if !key.text.starts_with("env:") && !key.text.starts_with("file:") {
+            // It may be the key itself, which would be printed (P10).
+            read.wrong(&format!(
+                "{}: found a text that is not a reference (not shown); expected env:NAME or file:PATH",
+                key.by
+            ));
+        }
+    }
     let (Some(upstream), Some(tokens), Some(allow_all), []) = (upstream, tokens, allow_all, &*read.wrong) else {
         return Err(read.wrong);
     };

@@ -143,3 +143,11 @@ fn first_1_no_rule_means_no_and_each_conflict_names_its_flags() {
     let demo = Serve { issuer: None, demo_account: true, allow_all: false, ..given() };
     assert_eq!(read(&demo).allow_all, "--demo-account", "its one account may use everything");
 }
+
+#[test]
+fn first_1_a_session_key_in_place_of_its_reference_is_refused_and_not_shown() {
+    let key = "bm90IGEgcmVmZXJlbmNlIGJ1dCB0aGUga2V5IGl0c2VsZg";
+    let told = wrong(&Serve { session_key: vec![key.to_owned()], ..given() });
+    assert!(told.contains("--session-key: found a text that is not a reference") && !told.contains(key), "{told}");
+    read(&Serve { session_key: vec!["env:KEY".to_owned(), "file:key".to_owned()], ..given() });
+}
