@@ -64,7 +64,9 @@ async fn serve(port: u16) -> Result<(), String> {
     }
     let mut server = JoinSet::new();
     let upstream = server::start(&mut server).await.map_err(in_words("the MCP server of the demo"))?;
-    let demo = Demo { port, password: random::<9>()?, secret: random::<24>()? };
+    // Letters and digits alone: a program takes a password that begins with `-` for an option.
+    let password = random::<9>()?.replace(['-', '_'], "x");
+    let demo = Demo { port, password, secret: random::<24>()? };
     let folder = Folder::new()?;
     let config = demo.write(&folder.0, upstream).map_err(in_words(&folder.0.display().to_string()))?;
     // The gateway is a separate process, started as an operator would start it.

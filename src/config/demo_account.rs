@@ -42,7 +42,8 @@ impl DemoAccount {
             return Ok(made.hash.clone());
         }
         // 96 random bits: enough against guesses, and short enough to be typed.
-        let password = URL_SAFE_NO_PAD.encode(random::bytes::<12>()?);
+        // Letters and digits alone: a program takes a password that begins with `-` for an option.
+        let password = URL_SAFE_NO_PAD.encode(random::bytes::<12>()?).replace(['-', '_'], "x");
         let hash = hash_password(password.as_bytes())?.into();
         let password = Mutex::new(Some(Secret::new(password.into_bytes())));
         Ok(self.made.get_or_init(|| Made { password, hash }).hash.clone())
