@@ -3,18 +3,17 @@
 use std::{
     env::split_paths,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use rustls::pki_types::CertificateDer;
 
 use crate::{
+    app::forward_proxy::forward_proxies,
     config::environment::process_environment,
     outbound::{
         ask::Asker,
-        fault::{Fault, FaultKind},
+        fault::Fault,
         fetch::{Roots, native_roots, tls_roots},
-        proxy::ForwardProxies,
     },
 };
 
@@ -34,8 +33,6 @@ pub fn trust_roots() -> Result<Roots, Fault> {
 /// # Errors
 /// The roots or the forward proxies cannot be used.
 pub fn asker(ca: Option<&[CertificateDer<'static>]>) -> Result<Asker, Fault> {
-    let proxies = ForwardProxies::from_environment(process_environment)
-        .map_err(|cause| Fault::new(FaultKind::ForwardProxy, cause))?;
-    let asker = Asker::new(trust_roots()?, proxies.map(Arc::new))?;
+    let asker = Asker::new(trust_roots()?, forward_proxies()?)?;
     ca.map_or(Ok(asker.clone()), |ca| asker.trusting(ca))
 }

@@ -86,8 +86,8 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
     if let Some(person) = &mut person {
         ask(person, &mut serve, folder).map_err(|why| (FAULT, why))?;
     }
-    let chosen = serve.allow_all || !serve.scope.is_empty();
-    serve.allow_all |= !chosen;
+    let has_rules = !serve.allow_all;
+    serve.allow_all |= serve.scope.is_empty();
     let mut flags = meant::meant(&serve, by_variable).map_err(|sentences| {
         (BAD_CONFIG, format!("{}\n`portcullis init --help` lists every flag and its variable.", sentences.join("\n")))
     })?;
@@ -96,7 +96,7 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
         true => None,
         false => Some(runtime.block_on(Box::pin(look(&asker, &mut flags, person.as_mut())))?),
     };
-    if !serve.allow_all || !chosen {
+    if has_rules {
         let name = flags.name.text.clone();
         let grouped = offered.map_or_else(|| Offered::unknown(&name), |offered| offered.grouped(&name));
         permit(&mut flags, grouped);

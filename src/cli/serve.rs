@@ -96,7 +96,7 @@ pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
     }
     if folder.join(&store.text).exists() {
         return Err(format!(
-            "{}: {} is there, and its key {name} is not: put the key back; or, to begin anew without these logins, move {} away",
+            "{}: {} is there, and its key {name} is not: put the key back; or, to start without these logins, move {} away",
             store.by, store.text, store.text
         ));
     }

@@ -55,6 +55,24 @@ fn read_in(text: &str, base: &Path) -> Result<Loaded, Problems> {
     read_around(text, "gateway.yaml", &around)
 }
 
+/// The replaced text, its replacement, and the problems without the file's name.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+/// Each case has its problems and no others, and none shows a secret.
+fn each_is_told(cases: &[&Case]) {
+    let mut failed = String::new();
+    for (from, to, expected) in cases {
+        let found = problems(&changed(from, to));
+        let expected: Vec<String> = expected.iter().map(|line| format!("gateway.yaml:{line}")).collect();
+        if found != expected {
+            failed += &format!("{to:?}\n  found    {found:#?}\n  expected {expected:#?}\n");
+        }
+        assert!(!found.concat().contains("hunter2"), "a secret in {found:?}");
+    }
+    assert!(failed.is_empty(), "{failed}");
+    assert!(cases.len() >= 60, "{}", cases.len());
+}
+
 /// The smallest file with `from` replaced.
 fn changed(from: &str, to: &str) -> String {
     assert!(SMALLEST.contains(from), "{from:?} is not in the file");

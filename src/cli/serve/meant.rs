@@ -148,6 +148,15 @@ impl Reading<'_> {
         is_on.then(|| self.by(name))
     }
 
+    /// Whether at most one of these flags is given. More are told.
+    fn one_of(&mut self, flags: [Option<&String>; 3]) -> bool {
+        let given: Vec<&str> = flags.into_iter().flatten().map(String::as_str).collect();
+        if given.len() > 1 {
+            self.wrong.push(format!("{}: choose one of them", given.join(" and ")));
+        }
+        given.len() <= 1
+    }
+
     /// Exactly one of `--issuer`, `--accounts` and `--demo-account`.
     fn tokens(&mut self, of: &Serve) -> Option<TokenFlags> {
         let issuer = self.one("issuer", of.issuer.as_deref());
@@ -161,13 +170,7 @@ impl Reading<'_> {
         if let (Some(store), None) = (&store, &accounts) {
             self.wrong.push(format!("{}: it keeps the logins of --accounts, which is not given", store.by));
         }
-        let given: Vec<&str> = [issuer.as_ref().map(|of| &of.by), accounts.as_ref().map(|of| &of.by), demo.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        if given.len() > 1 {
-            self.wrong.push(format!("{}: choose one of them", given.join(" and ")));
+        if !self.one_of([issuer.as_ref().map(|of| &of.by), accounts.as_ref().map(|of| &of.by), demo.as_ref()]) {
             return None;
         }
         match (issuer, accounts, demo) {
@@ -200,14 +203,7 @@ impl Reading<'_> {
         let email = self.one("acme", of.acme.as_deref());
         let plaintext = self.switch("plaintext", of.plaintext);
         let files = certificate.as_ref().or(key.as_ref());
-        let given: Vec<&str> = [files.map(|of| &of.by), email.as_ref().map(|of| &of.by), plaintext.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        if given.len() > 1 {
-            self.wrong.push(format!("{}: choose one of them", given.join(" and ")));
-        }
+        self.one_of([files.map(|of| &of.by), email.as_ref().map(|of| &of.by), plaintext.as_ref()]);
         match (certificate, key, email, plaintext) {
             (Some(certificate), Some(key), ..) => TransportFlags::Files { certificate, key },
             (Some(certificate), None, ..) => {

@@ -7,7 +7,7 @@ use crate::decide::refusal::{BodyLimit, Refusal};
 pub enum Attention {
     /// The gateway itself failed: a line of level `error`.
     Fault,
-    /// Somebody should act: `warn`.
+    /// An operator should act: `warn`.
     Act,
     /// It may explain what a user sees, and any client can cause it: `info`.
     Look,

@@ -25,7 +25,7 @@ Where a refusal is told:
 
 - **The audit line** has `reason`, and `found` and `expected` where they are known: the path without its query, the host, the origin, the claim.
 - **The log** has the same words with `advice`: the first refusal of a kind and server at once, then one a minute, with the number that was
-  `left_out`. `warn` means that somebody should act. `info` may explain what a user sees, and any client can cause it. A `debug` line is normal:
+  `left_out`. `warn` means that an operator should act. `info` may explain what a user sees, and any client can cause it. A `debug` line is normal:
   at `log.level: debug` each refusal has a line, at most ten a second of each kind.
 - **`portcullis explain --token-file`** says the same of a token as the log does.
 - **Metrics**: `portcullis_requests_total` has the reason as `outcome`. An allowed request that failed at the MCP server, or got an error from it,
