@@ -1,6 +1,6 @@
 //! `portcullis connect`: what to type or click in each MCP client to use a server of the gateway.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -29,38 +29,60 @@ pub(super) struct Connect {
     /// The MCP client, such as claude-code, vscode or cursor; without one, all of them.
     #[arg(value_name = "CLIENT")]
     pub client: Option<String>,
-    /// The configuration file; `-` is standard input.
+    /// The configuration file; `-` is standard input. CLIENT may be left out before it.
     ///
     /// Without one, the variable PORTCULLIS_CONFIG names it; without that, it is gateway.yaml in
     /// the current folder.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub file: Option<PathBuf>,
+    /// The same file, as an option.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The MCP server to connect to: its key under `servers:`; without one, all of them.
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// The URL of an MCP server, in place of a configuration.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "server"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["file", "config", "server"])]
     pub url: Option<String>,
 }
 
 /// Prints how the clients connect.
 pub(super) fn connect(arguments: &Connect) -> u8 {
-    let clients = match arguments.client.as_deref() {
+    match found(arguments) {
+        Ok((clients, endpoints)) => {
+            print(page(clients, &endpoints).trim_end());
+            0
+        }
+        Err(code) => code,
+    }
+}
+
+fn found(arguments: &Connect) -> Result<(&'static [ClientGuide], Vec<McpEndpoint>), u8> {
+    let bad = |why: String| {
+        complain(&why);
+        BAD_CONFIG
+    };
+    let (client, file) = match (arguments.client.as_deref(), &arguments.file) {
+        (Some(first), Some(second)) if is_file(first) && named(&second.display().to_string()).is_ok() => {
+            return Err(bad(format!("write CLIENT before FILE: portcullis connect {} {first}", second.display())));
+        }
+        (Some(first), None) if is_file(first) => (None, Some(PathBuf::from(first))),
+        (client, file) => (client, file.clone()),
+    };
+    if client.is_none() && file.is_some() && (arguments.url.is_some() || arguments.config.is_some()) {
+        return Err(bad("a configuration is named twice: as FILE, and with --config or --url".to_owned()));
+    }
+    let clients = match client {
         None => CLIENTS,
-        Some(name) => match named(name) {
-            Ok(client) => std::slice::from_ref(client),
-            Err(why) => {
-                complain(&why);
-                return BAD_CONFIG;
-            }
-        },
+        Some(name) => std::slice::from_ref(named(name).map_err(bad)?),
     };
-    let endpoints = match endpoints(arguments) {
-        Ok(endpoints) => endpoints,
-        Err(code) => return code,
-    };
-    print(page(clients, &endpoints).trim_end());
-    0
+    Ok((clients, endpoints(arguments, file)?))
+}
+
+/// Whether CLIENT was left out, and this is FILE.
+fn is_file(text: &str) -> bool {
+    let is_name = |text: &str| text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml");
+    named(text).is_err() && (text == "-" || is_name(text) || Path::new(text).is_file())
 }
 
 /// How the clients on a developer's machine connect to the servers of a configuration.
@@ -70,7 +92,7 @@ pub(super) fn few(settings: &Settings) -> String {
     one("claude-code").trim_end().to_owned()
 }
 
-fn endpoints(arguments: &Connect) -> Result<Vec<McpEndpoint>, u8> {
+fn endpoints(arguments: &Connect, file: Option<PathBuf>) -> Result<Vec<McpEndpoint>, u8> {
     if let Some(url) = &arguments.url {
         let endpoint = McpEndpoint::at(url).map_err(|why| {
             complain(&format!("--url: {why}"));
@@ -78,7 +100,7 @@ fn endpoints(arguments: &Connect) -> Result<Vec<McpEndpoint>, u8> {
         })?;
         return Ok(vec![endpoint]);
     }
-    let source = ConfigFile { file: None, config: arguments.config.clone() }.source()?;
+    let source = ConfigFile { file, config: arguments.config.clone() }.source()?;
     let settings = load(&source)?.settings;
     let wanted = |name: &str| arguments.server.as_deref().is_none_or(|server| server == name);
     let servers = settings.servers.iter().filter(|server| wanted(&server.name));

@@ -1,6 +1,9 @@
 //! What is printed about the demo account: its password, once, and how to connect with it.
 
-use crate::config::{Settings, demo_account::DEMO_NAME, source::ConfigSource};
+use crate::{
+    cli::terminal::word,
+    config::{Settings, demo_account::DEMO_NAME, source::ConfigSource},
+};
 
 /// The box, if the configuration has a demo account.
 pub(super) fn demo_box(config: &ConfigSource, settings: &Settings) -> Option<String> {
@@ -11,6 +14,7 @@ pub(super) fn demo_box(config: &ConfigSource, settings: &Settings) -> Option<Str
 }
 
 fn words(password: &str, url: &str, server: &str) -> Vec<String> {
+    let typed = word(url);
     vec![
         "The demo account, for this run only".to_owned(),
         String::new(),
@@ -18,13 +22,13 @@ fn words(password: &str, url: &str, server: &str) -> Vec<String> {
         format!("  password  {password}"),
         String::new(),
         "Connect a client: a browser opens, where you log in and consent.".to_owned(),
-        format!("  Claude Code  claude mcp add --transport http {server} {url}"),
+        format!("  Claude Code  claude mcp add --transport http {} {typed}", word(server)),
         "               then /mcp in Claude Code".to_owned(),
         "  Inspector    npx @modelcontextprotocol/inspector".to_owned(),
         format!("               Streamable HTTP, {url}, then Connect"),
         format!("  VS Code      code --add-mcp '{{\"name\":\"{server}\",\"type\":\"http\",\"url\":\"{url}\"}}'"),
         "Without a token, a call gets 401 and the place where tokens are issued:".to_owned(),
-        format!("  curl -i {url}"),
+        format!("  curl -i {typed}"),
     ]
 }
 

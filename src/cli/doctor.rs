@@ -24,7 +24,12 @@ use crate::{
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
     },
     config::file::Loaded,
-    outbound::{ask::Asker, dial::Peer, fetch::peer_of, reach::ReachAt},
+    outbound::{
+        ask::{AskFault, Asker},
+        dial::Peer,
+        fetch::peer_of,
+        reach::ReachAt,
+    },
 };
 
 mod catalogue;
@@ -62,6 +67,11 @@ pub(super) fn doctor(arguments: &Doctor) -> u8 {
 /// What clients will miss in the metadata of an authorization server, in words; empty if nothing.
 pub(super) async fn issuer_findings(asker: &Asker, issuer: &str) -> String {
     output::text(&outside::issuer_alone(asker, issuer).await)
+}
+
+/// Why a server gave no answer, in one sentence.
+pub(super) fn fault_words(fault: &AskFault) -> String {
+    outside::reach::words(fault)
 }
 
 fn report(arguments: &Doctor, findings: &[Finding]) -> u8 {

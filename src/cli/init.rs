@@ -3,9 +3,8 @@
 //! It asks on a terminal what no flag says, and never overwrites a file.
 
 use std::{
-    fs::OpenOptions,
+    env,
     io::{self, IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -20,28 +19,33 @@ use crate::{
         check,
         connect::few,
         init::{
+            accounts::{AccountsPlace, NewAccounts},
             grouping::{Grouped, Offered},
+            made::Made,
             questions::Questions,
         },
         serve::{self, arguments::Serve, meant},
-        terminal::{BAD_CONFIG, FAULT, complain, load, print},
+        terminal::{BAD_CONFIG, FAULT, complain, load, print, word},
     },
     config::{
-        flags::{Flags, FlagsOf, TokenFlags, places::FlagValue},
+        flags::{Flags, FlagsOf, StoreFlag, TokenFlags, TransportFlags, places::FlagValue},
         source::ConfigSource,
     },
     outbound::ask::Asker,
 };
 
 mod accounts;
+mod asked;
 mod grouping;
+mod made;
 mod questions;
 mod survey;
 
 /// Arguments of `init`: those of `serve`, and where to write.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The file to write. It must not exist.
+    /// The file to write. It must not exist. Names of files in flags are relative to the current
+    /// folder, as for `serve`.
     #[arg(long, short, value_name = "FILE", default_value = "gateway.yaml")]
     pub out: PathBuf,
     /// Ask neither the MCP server nor the authorization server.
@@ -69,22 +73,23 @@ pub(super) fn init(arguments: &Init, matches: Option<&ArgMatches>) -> u8 {
 fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), Failed> {
     let is_printed = arguments.flags.print_config;
     let out = &arguments.out;
-    if !is_printed && out.symlink_metadata().is_ok() {
-        return Err((
-            BAD_CONFIG,
-            format!("{} exists, and init overwrites no file: name another with --out", out.display()),
-        ));
+    let current = env::current_dir();
+    let current = current.map_err(|cause| (FAULT, format!("the current folder cannot be found: {cause}")))?;
+    let beside = out.parent().unwrap_or(Path::new(""));
+    if !is_printed {
+        may_be_written(out, &current.join(beside))?;
     }
     let asker = asking::asker(None).map_err(|fault| (FAULT, fault.to_string()))?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
-    let folder = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut serve = arguments.flags.clone();
     let mut person = io::stdin()
         .is_terminal()
         .then(|| Questions { read: |line: &mut String| io::stdin().read_line(line), output: io::stderr() });
+    let mut accounts = None;
     if let Some(person) = &mut person {
-        ask(person, &mut serve, folder).map_err(|why| (FAULT, why))?;
+        let place = AccountsPlace { folder: beside, is_made: !is_printed };
+        accounts = asked::ask(person, &mut serve, &place).map_err(|why| (FAULT, why))?;
     }
     let has_rules = !serve.allow_all;
     serve.allow_all |= serve.scope.is_empty();
@@ -92,6 +97,14 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
         (BAD_CONFIG, format!("{}\n`portcullis init --help` lists every flag and its variable.", sentences.join("\n")))
     })?;
     flags.of = FlagsOf::Init;
+    trust_own_proxy(&mut flags);
+    if let TokenFlags::Accounts { file, .. } = &flags.tokens
+        && !is_printed
+        && accounts.is_none()
+        && !current.join(&file.text).exists()
+    {
+        return Err((BAD_CONFIG, format!("{}: {} does not exist. {}", file.by, file.text, serve::ACCOUNTS)));
+    }
     let offered = match arguments.offline {
         true => None,
         false => Some(runtime.block_on(Box::pin(look(&asker, &mut flags, person.as_mut())))?),
@@ -101,32 +114,92 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
         let grouped = offered.map_or_else(|| Offered::unknown(&name), |offered| offered.grouped(&name));
         permit(&mut flags, grouped);
     }
-    if let TokenFlags::Accounts { file, .. } = &flags.tokens
-        && !is_printed
-        && !folder.join(&file.text).exists()
-    {
-        return Err((BAD_CONFIG, format!("{}: {} does not exist. {}", file.by, file.text, serve::ACCOUNTS)));
-    }
     if is_printed {
-        print(flags.written(folder).text.trim_end());
-        return Ok(());
+        printed(flags, &current.join(beside), &current)
+    } else {
+        make(flags, out, accounts.as_ref(), &current)
     }
-    serve::make_key(&flags, folder).map_err(|why| (FAULT, why))?;
+}
+
+/// Whether the file may be made, before anything is asked.
+fn may_be_written(out: &Path, folder: &Path) -> Result<(), Failed> {
+    if out.symlink_metadata().is_ok() {
+        let why = format!("{} exists, and init overwrites no file: name another with --out", out.display());
+        return Err((BAD_CONFIG, why));
+    }
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err((BAD_CONFIG, format!("--out: there is no folder {}: make it, or name another", folder.display()))),
+    }
+}
+
+/// Writes nothing: prints the configuration, and tells what is wrong with it here.
+fn printed(flags: Flags, folder: &Path, current: &Path) -> Result<(), Failed> {
+    let mut flags = flags.named_from(folder, current);
+    print(flags.written(folder).text.trim_end());
+    // The key beside the store is made by `init` and `serve`: it may be missing.
+    if let TokenFlags::Accounts { store: StoreFlag::File(store), .. } = &flags.tokens {
+        let name = meant::key_beside(&store.text);
+        if matches!(&*flags.session_keys, [only] if only.text == format!("file:{name}")) && !folder.join(&name).exists()
+        {
+            complain(&format!(
+                "{name} does not exist yet; `(umask 077; openssl rand -base64 32 > {})` makes it",
+                word(&name)
+            ));
+            flags.session_keys.clear();
+            if let TokenFlags::Accounts { store, .. } = &mut flags.tokens {
+                *store = StoreFlag::Memory(String::new());
+            }
+        }
+    }
+    load(&ConfigSource::given(flags.written(folder)))
+        .map(drop)
+        .map_err(|code| (code, "it is printed all the same".to_owned()))
+}
+
+/// Makes all files, or none.
+fn make(flags: Flags, out: &Path, accounts: Option<&NewAccounts>, current: &Path) -> Result<(), Failed> {
+    let cannot = |path: &Path, cause: io::Error| (FAULT, format!("{} cannot be written: {cause}", path.display()));
+    let mut made = Made::default();
+    if let Some(accounts) = accounts {
+        accounts.write(&mut made).map_err(|cause| cannot(Path::new(accounts.file()), cause))?;
+    }
+    let key = serve::make_key(&flags, current).map_err(|why| (FAULT, why))?;
+    if let Some(key) = &key {
+        made.note(key.path.clone());
+    }
     // What cannot be read is not written: the next try would find the file in its way.
-    let given = flags.written(folder);
+    let folder = current.join(out.parent().unwrap_or(Path::new("")));
+    let given = flags.named_from(&folder, current).written(&folder);
     let text = given.text.clone();
     load(&ConfigSource::given(given)).map_err(|code| (code, "nothing was written".to_owned()))?;
-    let failed = |cause: io::Error| (FAULT, format!("{} cannot be written: {cause}", out.display()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(out).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    made.write(out, &text, 0o644).map_err(|cause| cannot(out, cause))?;
+    made.keep();
+    for told in [accounts.map(NewAccounts::told), key.map(|key| key.told)].into_iter().flatten() {
+        complain(&told);
+    }
     print(&format!("{}: written", out.display()));
     Ok(())
 }
 
+/// A gateway that listens on loopback alone, with a public https URL, is behind a proxy on this
+/// machine, which names the address of a client.
+fn trust_own_proxy(flags: &mut Flags) {
+    let is_https = PublicUrl::parse(&flags.public_url.text).is_ok_and(|url| url.is_https());
+    let is_own = is_https && flags.transport == TransportFlags::None && meant::beyond(&flags.listen).is_none();
+    if is_own && flags.trusted_proxies.is_empty() {
+        let value = |text: &str| FlagValue { text: text.to_owned(), by: "init".to_owned() };
+        flags.trusted_proxies = vec![value("127.0.0.1"), value("::1")];
+    }
+}
+
 /// The rules of the groups, unless a flag says what tokens permit.
 fn permit(flags: &mut Flags, Grouped { base, groups, left_out }: Grouped) {
-    for name in left_out {
-        complain(&format!("no rule was written for {name:?}: `*` and `?` in a rule are wildcards"));
+    for told in &left_out.told {
+        complain(told);
+    }
+    if left_out.more > 0 {
+        complain(&format!("and for {} more", left_out.more));
     }
     if let ([], Some(base)) = (&*flags.scopes, base) {
         flags.scopes = vec![FlagValue { text: base, by: "init".to_owned() }];
@@ -155,7 +228,7 @@ async fn look<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
         let other = survey::elsewhere(asker, &url).await;
         let near = other.as_ref().map_or_else(String::new, |other| format!("\nAn MCP server answers at {other}."));
         let Some(person) = person.as_deref_mut() else {
-            let offline = "Start it, correct --upstream, or give --offline to write the file without a look at it.";
+            let offline = "Correct that, or --upstream; --offline writes the file without a look at the server.";
             return Err((FAULT, format!("{why}{near}\n{offline}")));
         };
         person.say(&format!("{why}{near}"));
@@ -163,77 +236,12 @@ async fn look<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
             Some(other) => format!("URL of the MCP server [{other}]:"),
             None => "URL of the MCP server [write the file without a look at it]:".to_owned(),
         };
-        match person.ask(&question).map_err(|why| (FAULT, why))?.or(other) {
+        let judge = |answer: Option<&str>| answer.map_or(Ok(()), asked::upstream);
+        match person.ask_until(&question, judge).map_err(|why| (FAULT, why))?.or(other) {
             Some(url) => flags.upstream.text = url,
             None => return Ok(Offered::default()),
         }
     }
-}
-
-/// Asks for what is missing.
-fn ask<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
-    person: &mut Questions<R, O>,
-    of: &mut Serve,
-    folder: &Path,
-) -> Result<(), String> {
-    if of.upstream.is_none() {
-        let judge = |answer: Option<&str>| match answer {
-            Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(()),
-            _ => Err("expected a URL with its path, such as http://127.0.0.1:8000/mcp".to_owned()),
-        };
-        of.upstream =
-            person.ask_until("URL of the MCP server to protect, such as http://127.0.0.1:8000/mcp:", judge)?;
-    }
-    if of.public_url.is_none() {
-        let judge = |answer: Option<&str>| match answer {
-            None => Ok(()),
-            Some(url) => {
-                let after_scheme = url.find("://").map_or(0, |at| at + 3);
-                let path = url.get(after_scheme..).and_then(|rest| rest.find('/')).map(|at| at + after_scheme);
-                let origin = path.and_then(|at| url.get(..at)).unwrap_or(url);
-                PublicUrl::parse(origin).map(drop).map_err(|expected| format!("expected {expected}"))
-            }
-        };
-        let question = "URL that users will type, such as https://mcp.example.com [this machine alone]:";
-        of.public_url = person.ask_until(question, judge)?;
-    }
-    if of.issuer.is_none() && of.accounts.is_none() && !of.demo_account {
-        let judge = |answer: Option<&str>| match answer {
-            None => Ok(()),
-            Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(()),
-            Some(_) => Err("expected a URL, such as https://login.example.com/realms/main".to_owned()),
-        };
-        let question = "Issuer of your authorization server [none: users log in at the gateway]:";
-        match person.ask_until(question, judge)? {
-            Some(issuer) => of.issuer = Some(issuer),
-            None => of.accounts = Some(accounts::ask(person, folder)?),
-        }
-    }
-    let is_https = of.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
-    if is_https && of.tls_cert.is_none() && of.acme.is_none() && !of.plaintext && of.listen.is_empty() {
-        person.say("How do connections get TLS?\n  1  a certificate in files\n  2  a certificate from Let's Encrypt, by ACME\n  3  a proxy in front terminates TLS");
-        let judge = |answer: Option<&str>| match answer {
-            None | Some("1" | "2" | "3") => Ok(()),
-            _ => Err("expected 1, 2 or 3".to_owned()),
-        };
-        match person.ask_until("1, 2 or 3 [3]:", judge)?.as_deref() {
-            Some("1") => {
-                let needed =
-                    |answer: Option<&str>| answer.map(drop).ok_or_else(|| "expected the name of a file".to_owned());
-                of.tls_cert = person.ask_until("File of the certificate chain (PEM):", needed)?;
-                of.tls_key = person.ask_until("File of its private key (PEM):", needed)?;
-            }
-            Some("2") => {
-                let judge = |answer: Option<&str>| match answer {
-                    Some(address) if address.contains('@') => Ok(()),
-                    _ => Err("expected an e-mail address, with which you accept the terms of Let's Encrypt".to_owned()),
-                };
-                of.acme = person.ask_until("Your e-mail address, for Let's Encrypt:", judge)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Checks what was written, and says how to go on.
@@ -248,10 +256,60 @@ fn finish(out: &Path) -> u8 {
         Err(code) => return code,
     };
     print(&format!("\n{}", few(&settings)));
-    print("\n`portcullis connect` prints the same for every client.\n");
-    let argument = if out == Path::new("gateway.yaml") { String::new() } else { format!(" {}", out.display()) };
+    let file = match out == Path::new("gateway.yaml") {
+        true => String::new(),
+        false => format!(" {}", word(&named(out))),
+    };
+    print(&format!("\n`portcullis connect{file}` prints the same for every client.\n"));
     print(&format!(
-        "Start the gateway with `portcullis run{argument}`; `portcullis doctor{argument}` then tries what clients do."
+        "Start the gateway with `portcullis run{file}`; `portcullis doctor{file}` then tries what clients do."
     ));
     0
+}
+
+/// The name of a file, so that it is not taken for an option.
+fn named(file: &Path) -> String {
+    let name = file.display().to_string();
+    if name.starts_with('-') { format!("./{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_424_only_a_proxy_on_this_machine_is_trusted_without_a_flag() {
+        let text = |text: &str| Some(text.to_owned());
+        let https = Serve {
+            upstream: text("http://127.0.0.1:8000/mcp"),
+            public_url: text("https://mcp.example.com"),
+            issuer: text("https://a.example"),
+            allow_all: true,
+            ..Serve::default()
+        };
+        let trusted = |of: &Serve| {
+            let mut flags = meant::meant(of, &|_| false).unwrap();
+            trust_own_proxy(&mut flags);
+            flags.trusted_proxies.into_iter().map(|value| value.text).collect::<Vec<_>>()
+        };
+        let list = |text: &str| vec![text.to_owned()];
+        assert_eq!(trusted(&https), ["127.0.0.1", "::1"]);
+        assert_eq!(trusted(&Serve { listen: list("[::1]:9000"), ..https.clone() }), ["127.0.0.1", "::1"]);
+        assert_eq!(trusted(&Serve { trusted_proxy: list("10.0.0.0/8"), ..https.clone() }), ["10.0.0.0/8"]);
+        for of in [
+            Serve { plaintext: true, ..https.clone() },
+            Serve { plaintext: true, listen: list("127.0.0.1:8080 10.0.0.1:8080"), ..https.clone() },
+            Serve { tls_cert: text("a"), tls_key: text("b"), ..https.clone() },
+            Serve { acme: text("a@b.example"), ..https.clone() },
+            Serve { public_url: None, ..https },
+        ] {
+            assert_eq!(trusted(&of), [""; 0], "{of:?}");
+        }
+    }
+
+    #[test]
+    fn first_2_a_name_of_a_file_is_no_option() {
+        assert_eq!(named(Path::new("-x.yaml")), "./-x.yaml");
+        assert_eq!(named(Path::new("a/-x.yaml")), "a/-x.yaml");
+    }
 }

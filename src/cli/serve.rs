@@ -5,7 +5,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use clap::{ArgMatches, parser::ValueSource};
@@ -60,9 +60,12 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
         complain(&format!("{}: {} does not exist. {ACCOUNTS}", file.by, file.text));
         return BAD_CONFIG;
     }
-    if let Err(why) = make_key(&flags, &folder) {
-        complain(&why);
-        return FAULT;
+    match make_key(&flags, &folder) {
+        Ok(key) => key.iter().for_each(|key| complain(&key.told)),
+        Err(why) => {
+            complain(&why);
+            return FAULT;
+        }
     }
     let text = flags.written(&folder);
     let yaml = arguments.print_config.then(|| text.text.clone());
@@ -83,16 +86,23 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
     }
 }
 
+/// A key that was made, and what to tell about it.
+#[derive(Debug)]
+pub(super) struct MadeKey {
+    pub path: PathBuf,
+    pub told: String,
+}
+
 /// Makes the file of the session key that seals a store, if the flags name none and it is missing:
 /// a restart, and the printed configuration, need the same key.
-pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
-    let TokenFlags::Accounts { file, store: StoreFlag::File(store) } = &flags.tokens else { return Ok(()) };
+pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<Option<MadeKey>, String> {
+    let TokenFlags::Accounts { file, store: StoreFlag::File(store) } = &flags.tokens else { return Ok(None) };
     let name = meant::key_beside(&store.text);
     let is_default = matches!(&*flags.session_keys, [only] if only.text == format!("file:{name}"));
     let path = folder.join(&name);
     // With a wrong name of the accounts, nothing is served, so nothing is left behind.
     if !is_default || path.exists() || !folder.join(&file.text).exists() {
-        return Ok(());
+        return Ok(None);
     }
     if folder.join(&store.text).exists() {
         return Err(format!(
@@ -112,8 +122,8 @@ pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<(), String> {
     let key = random::unguessable().map_err(str::to_owned)?;
     let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
     made.write_all(key.as_bytes()).and_then(|()| made.write_all(b"\n")).map_err(failed)?;
-    complain(&format!("made {}: the key that seals the logins in {}; keep both", path.display(), store.text));
-    Ok(())
+    let told = format!("made {}: the key that seals the logins in {}; keep both", path.display(), store.text);
+    Ok(Some(MadeKey { path, told }))
 }
 
 #[cfg(test)]

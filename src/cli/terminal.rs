@@ -1,4 +1,4 @@
-//! The output and the exit codes of commands.
+//! The output and the exit codes of commands, and words that are safe in a shell.
 
 use std::io::{self, Write};
 
@@ -28,4 +28,14 @@ pub(super) fn print(text: &str) {
 /// Writes lines to standard error.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A word of a shell's command line.
+pub(super) fn word(text: &str) -> String {
+    let is_plain =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':' | b'=' | b',' | b'%' | b'+');
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

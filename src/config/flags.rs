@@ -11,6 +11,7 @@ use crate::config::{
 
 pub mod groups;
 mod page;
+mod paths;
 pub mod places;
 #[cfg(test)]
 mod tests;
@@ -166,6 +167,9 @@ impl Flags {
         let [first, ..] = &*self.trusted_proxies else { return };
         page.blank();
         page.comment("The proxies in front of the gateway, which name the address of a client.");
+        if self.of == FlagsOf::Init {
+            page.comment("They must write X-Forwarded-For, or remove the one that a client sends.");
+        }
         page.list("trusted_proxies", &first.by, &self.trusted_proxies);
     }
 

@@ -63,3 +63,5 @@ pub const ASK_BYTES_MAX: usize = 1024 * KIB;
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of one list that a command reads.
 pub const LIST_PAGES_MAX: usize = 50;
+/// Entries of one list that a command reads: further ones are left out.
+pub const LIST_ENTRIES_MAX: usize = 10_000;

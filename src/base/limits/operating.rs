@@ -19,6 +19,8 @@ pub const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 /// The configuration file.
 pub const CONFIG_BYTES_MAX: u64 = MIB as u64;
+/// Tools, prompts or kinds of resources that `init` writes rules for by name.
+pub const INIT_NAMES_MAX: usize = 1000;
 /// A file of certificates: the bundle of a system with all public CAs has 200 to 300 KiB.
 pub const CERTIFICATES_FILE_BYTES_MAX: u64 = MIB as u64;
 /// A file that a secret or a key set is read from.

@@ -1,11 +1,14 @@
 //! The MCP clients: what each is called, from where it connects, and its steps.
 
 use crate::{
-    cli::connect::{
-        client_guide::ClientGuide,
-        editors,
-        endpoint::{McpEndpoint, SignIn, UrlReach},
-        guide::{Steps, quoted, word},
+    cli::{
+        connect::{
+            client_guide::ClientGuide,
+            editors,
+            endpoint::{McpEndpoint, SignIn, UrlReach},
+            guide::{Steps, quoted},
+        },
+        terminal::word,
     },
     config::problem::nearest,
 };

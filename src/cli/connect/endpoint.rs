@@ -7,6 +7,7 @@ use http::Uri;
 use crate::{
     authorization_server::settings::Dynamic,
     base::names::is_loopback_name,
+    cli::serve::meant::secrets::has_login,
     config::{ServerSettings, Settings},
     decide::mcp::denial::DenyAs,
     outbound::{address::AddressRule, fetch::peer_of, keys::IssuerSettings},
@@ -81,11 +82,14 @@ impl McpEndpoint {
 
     /// A server of which only the URL is known.
     pub(super) fn at(url: &str) -> Result<Self, String> {
+        if has_login(url) {
+            return Err("found a URL with a user name or a password (not shown); expected one without".to_owned());
+        }
         let bad = || format!("found {url:?}; expected the URL of an MCP server, such as https://mcp.example.com/mcp");
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let peer = peer_of(&uri).filter(|peer| !peer.host.is_empty()).ok_or_else(bad)?;
         // What is printed goes into shells and files.
-        if url.contains(['@', '\'', '"', '\\', '`', '$']) {
+        if url.contains(['\'', '"', '\\', '`', '$']) {
             return Err(bad());
         }
         Ok(Self {

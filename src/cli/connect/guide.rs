@@ -65,13 +65,3 @@ impl Steps {
 pub(super) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
-
-/// A word of a shell's command line.
-pub(super) fn word(text: &str) -> String {
-    let is_plain =
-        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':' | b'=' | b',' | b'%' | b'+');
-    if !text.is_empty() && text.bytes().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}

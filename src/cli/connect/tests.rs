@@ -5,10 +5,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::config::{
-    Settings,
-    demo_account::DemoAccount,
-    file::{Surroundings, read_around},
+use crate::{
+    cli::terminal::word,
+    config::{
+        Settings,
+        demo_account::DemoAccount,
+        file::{Surroundings, read_around},
+    },
 };
 
 const TOP: &str = "listen: [{address: 127.0.0.1:8080}]\n";
@@ -129,6 +132,15 @@ fn first_3_names_are_found_and_near_ones_are_suggested() {
 }
 
 #[test]
+fn first_3_a_file_is_told_from_the_name_of_a_client() {
+    for (text, verdict) in
+        [("t/g.yaml", true), ("g.yml", true), ("-", true), ("./cursor", true), ("cursor", false), ("curser", false)]
+    {
+        assert_eq!(is_file(text), verdict, "{text}");
+    }
+}
+
+#[test]
 fn first_3_a_url_alone_is_enough_and_a_hostile_one_is_not_printed() {
     let endpoint = McpEndpoint::at("https://mcp.example.com/mcp").unwrap();
     assert!(
@@ -137,5 +149,9 @@ fn first_3_a_url_alone_is_enough_and_a_hostile_one_is_not_printed() {
     for url in ["mcp.example.com", "ftp://a/b", "https://u:p@a/b", "https://a/$(id)", "https://a/'x", "https://"] {
         assert!(McpEndpoint::at(url).is_err(), "{url}");
     }
-    assert_eq!(guide::word("https://a/b?c=d&e"), "'https://a/b?c=d&e'");
+    let told = McpEndpoint::at("https://u:hunter2@a.example/mcp").unwrap_err();
+    assert!(!told.contains("hunter2"), "{told}");
+    assert!(McpEndpoint::at("https://mcp.example.com/@owner/mcp").is_ok());
+    assert_eq!(word("http://[::1]:8080/mcp"), "'http://[::1]:8080/mcp'");
+    assert_eq!(word("https://a/b?c=d&e"), "'https://a/b?c=d&e'");
 }

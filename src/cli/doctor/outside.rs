@@ -21,7 +21,7 @@ mod first;
 mod issuer;
 mod metadata;
 mod published;
-mod reach;
+pub(super) mod reach;
 mod session;
 mod spelling;
 pub(super) mod token;

@@ -1,9 +1,7 @@
-//! Makes the file of accounts, with one user, for the embedded authorization server.
+//! Asks for the first account of the embedded authorization server, and writes it to a file.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -13,22 +11,41 @@ use crate::{
     authorization_server::person::accounts::hash_password,
     cli::{
         hash_password::{DIFFERENT, ask as ask_password},
-        init::questions::Questions,
+        init::{made::Made, questions::Questions},
+        serve::ACCOUNTS,
     },
 };
 
 /// The file, beside the configuration.
 const FILE: &str = "accounts.yaml";
 
-/// Asks for the first user, unless there are accounts already. Returns the file's name.
+/// Where the accounts are, and whether they may be made.
+pub(super) struct AccountsPlace<'a> {
+    pub folder: &'a Path,
+    pub is_made: bool,
+}
+
+/// A file of accounts that is to be made.
+pub(super) struct NewAccounts {
+    file: String,
+    text: String,
+}
+
+/// Asks for the first user, unless there are accounts already. Returns the file's name, as a flag
+/// would name it, and the accounts, if they are new.
 pub(super) fn ask<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
     person: &mut Questions<R, O>,
-    folder: &Path,
-) -> Result<String, String> {
-    let path = folder.join(FILE);
+    place: &AccountsPlace<'_>,
+) -> Result<(String, Option<NewAccounts>), String> {
+    let path = place.folder.join(FILE);
+    let file = path.to_str().ok_or("the folder of --out has a name that is not UTF-8")?.to_owned();
     if path.exists() {
-        person.say(&format!("  users log in with the accounts of {}", path.display()));
-        return Ok(FILE.to_owned());
+        person.say(&format!("  users log in with the accounts of {file}"));
+        return Ok((file, None));
+    }
+    if !place.is_made {
+        person.say(&format!("  users log in with the accounts of {file}, which does not exist yet. {ACCOUNTS}"));
+        return Ok((file, None));
     }
     let judge = |answer: Option<&str>| match answer {
         Some(name) if !name.chars().any(char::is_control) => Ok(()),
@@ -50,10 +67,23 @@ pub(super) fn ask<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
             }
         }
     };
-    let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
     let text = format!("accounts:\n  - {{name: {}, password: {}}}\n", Value::from(name), Value::from(hash));
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    person.say(&format!("  written to {}; `portcullis hash-password` hashes passwords of more users", path.display()));
-    Ok(FILE.to_owned())
+    Ok((file.clone(), Some(NewAccounts { file, text })))
+}
+
+impl NewAccounts {
+    /// Writes the file, for its owner alone.
+    pub(super) fn write(&self, made: &mut Made) -> io::Result<()> {
+        made.write(Path::new(&self.file), &self.text, 0o600)
+    }
+
+    /// What to tell when it is there.
+    pub(super) fn told(&self) -> String {
+        format!("{}: written; `portcullis hash-password` hashes passwords of more users", self.file)
+    }
+
+    /// The name of the file.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
 }

@@ -1,10 +1,10 @@
 //! Groups what an MCP server offers into rules: what only reads, what writes, what deletes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::config::flags::groups::RuleGroup;
+use crate::{base::limits::operating::INIT_NAMES_MAX, config::flags::groups::RuleGroup};
 
 /// What a server offers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +22,8 @@ pub(super) struct Offered {
 pub(super) struct Grouped {
     pub base: Option<String>,
     pub groups: Vec<RuleGroup>,
-    /// Names that a rule cannot name alone.
-    pub left_out: Vec<String>,
+    /// What no rule was written for, and why.
+    pub left_out: LeftOut,
 }
 
 /// What a tool does, as far as its annotations and its name tell.
@@ -48,24 +48,19 @@ const DELETING: [&str; 9] = ["clear", "delete", "destroy", "drop", "erase", "pur
 impl Offered {
     /// One rule for each group; the scopes begin with `name`.
     pub(super) fn grouped(&self, name: &str) -> Grouped {
-        let mut left_out = Vec::new();
-        let mut names = |entries: &[Value]| -> Vec<(String, Effect)> {
-            let mut found: Vec<(String, Effect)> = Vec::new();
-            for entry in entries {
-                let Some(name) = entry.get("name").and_then(Value::as_str) else { continue };
-                match is_nameable(name) {
-                    true if found.iter().any(|(other, _)| other == name) => {}
-                    true => found.push((name.to_owned(), effect(name, entry))),
-                    false => left_out.push(name.to_owned()),
-                }
+        let mut left_out = LeftOut::default();
+        let tools = named(&self.tools, &mut left_out);
+        let prompts: Vec<String> = named(&self.prompts, &mut left_out).into_iter().map(|(name, _)| name).collect();
+        let resources = patterns(&self.resources, &mut left_out);
+        for (key, count) in [("tools", tools.len()), ("prompts", prompts.len()), ("resources", resources.len())] {
+            if count > INIT_NAMES_MAX {
+                let why = format!(
+                    "it lists more than {INIT_NAMES_MAX} {key}, so no rule names them: replace `*` in the rules"
+                );
+                return Grouped { left_out: LeftOut { told: vec![why], ..LeftOut::default() }, ..Self::unknown(name) };
             }
-            found
-        };
-        let tools = names(&self.tools);
-        let prompts: Vec<String> = names(&self.prompts).into_iter().map(|(name, _)| name).collect();
+        }
         let of = |effect| tools.iter().filter(|(_, own)| *own == effect).map(|(name, _)| name.clone()).collect();
-        let resources: Vec<String> =
-            self.resources.iter().filter_map(pattern).collect::<BTreeSet<_>>().into_iter().collect();
 
         let base = format!("{name}:read");
         let mut groups = Vec::new();
@@ -81,7 +76,7 @@ impl Offered {
         push("resources", resources, None, "All resources that the server lists.");
         push("prompts", prompts, None, "All prompts that the server lists.");
         if groups.is_empty() {
-            return Self::unknown(name);
+            return Grouped { left_out, ..Self::unknown(name) };
         }
         Grouped { base: Some(base), groups, left_out }
     }
@@ -89,19 +84,71 @@ impl Offered {
     /// The rules for a server that was not asked, or that offers nothing.
     pub(super) fn unknown(name: &str) -> Grouped {
         let all = |key| RuleGroup {
-            comment: format!("The server named no {key}: replace `*` by names, and give each group its scopes."),
+            comment: format!("All {key}: replace `*` by names, and give each group its scopes."),
             key,
             patterns: vec!["*".to_owned()],
             scopes: Vec::new(),
         };
         let groups = vec![all("tools"), all("resources"), all("prompts")];
-        Grouped { base: Some(format!("{name}:use")), groups, left_out: Vec::new() }
+        Grouped { base: Some(format!("{name}:use")), groups, left_out: LeftOut::default() }
     }
 }
 
-/// Whether a rule can name it: `*` and `?` in a rule are wildcards.
-fn is_nameable(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 256 && !name.contains(['*', '?']) && !name.chars().any(char::is_control)
+/// What no rule was written for: the first of them in words, and the number of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub told: Vec<String>,
+    pub more: usize,
+}
+
+impl LeftOut {
+    fn add(&mut self, name: &str, why: &str) {
+        const TOLD_MAX: usize = 10;
+        if self.told.len() < TOLD_MAX {
+            let shown: String = name.chars().take(64).collect();
+            self.told.push(format!("no rule was written for {shown:?}: {why}"));
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// Each name once, with the most that an entry of this name does.
+fn named(entries: &[Value], left_out: &mut LeftOut) -> Vec<(String, Effect)> {
+    let mut found: Vec<(String, Effect)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for entry in entries {
+        let Some(name) = entry.get("name").and_then(Value::as_str) else {
+            left_out.add("", "an entry has no name");
+            continue;
+        };
+        if let Some(why) = not_nameable(name) {
+            left_out.add(name, why);
+            continue;
+        }
+        let effect = effect(name, entry);
+        let place = *places.entry(name).or_insert(found.len());
+        match found.get_mut(place) {
+            Some((_, known)) => *known = (*known).max(effect),
+            None => found.push((name.to_owned(), effect)),
+        }
+    }
+    found
+}
+
+/// Why a rule cannot name it alone.
+fn not_nameable(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("its name is empty")
+    } else if name.len() > 256 {
+        Some("its name has more than 256 bytes")
+    } else if name.contains(['*', '?']) {
+        Some("`*` and `?` in a rule are wildcards")
+    } else if name.chars().any(char::is_control) {
+        Some("its name has a control character")
+    } else {
+        None
+    }
 }
 
 /// Annotations count first (MCP 2025-11-25, ToolAnnotations), then the first word of the name.
@@ -142,11 +189,24 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The pattern for all resources like this one: its scheme and its authority.
-fn pattern(entry: &Value) -> Option<String> {
-    let uri = entry.get("uri").or_else(|| entry.get("uriTemplate")).and_then(Value::as_str)?;
+/// The patterns for all resources like these, each once.
+fn patterns(resources: &[Value], left_out: &mut LeftOut) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for entry in resources {
+        let uri = entry.get("uri").or_else(|| entry.get("uriTemplate")).and_then(Value::as_str).unwrap_or_default();
+        match pattern(uri) {
+            Some(pattern) => _ = found.insert(pattern),
+            None => left_out.add(uri, "it is not a URI with a scheme, such as note://1"),
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The pattern for all resources like this one: its scheme.
+fn pattern(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once(':')?;
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+    let is_scheme = scheme.len() <= 64
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
     if !is_scheme {
         return None;
@@ -201,7 +261,55 @@ mod tests {
             grouped.groups.iter().map(|group| (group.patterns.join(" "), group.scopes.join(" "))).collect();
         let expected = [("list", ""), ("put", "notes:write"), ("drop", "notes:delete")];
         assert_eq!(rules, expected.map(|(names, scopes)| (names.to_owned(), scopes.to_owned())));
-        assert_eq!(grouped.left_out, ["*"]);
+        assert_eq!(grouped.left_out.told.len(), 2, "{grouped:?}");
+        assert_eq!(grouped.left_out.told[0], "no rule was written for \"*\": `*` and `?` in a rule are wildcards");
+    }
+
+    #[test]
+    fn attack_420_a_name_that_a_rule_would_read_as_more_than_one_has_no_rule_and_is_told_why() {
+        for (name, why) in [
+            ("get_?????", "wildcards"),
+            ("get_*", "wildcards"),
+            ("get\u{7}", "has a control character"),
+            ("get\nx", "has a control character"),
+            ("", "is empty"),
+            (&"g".repeat(257), "more than 256 bytes"),
+        ] {
+            for of in [
+                Offered { tools: vec![json!({"name": name})], ..Offered::default() },
+                Offered { prompts: vec![json!({"name": name})], ..Offered::default() },
+            ] {
+                let grouped = of.grouped("n");
+                assert_eq!(grouped.groups, Offered::unknown("n").groups, "{name}");
+                assert!(grouped.left_out.told[0].ends_with(why), "{:?}", grouped.left_out);
+            }
+        }
+        let of = Offered { resources: vec![json!({"uri": "no scheme"}), json!({})], ..Offered::default() };
+        assert_eq!(of.grouped("n").left_out.told.len(), 2);
+    }
+
+    #[test]
+    fn attack_421_a_tool_that_is_listed_twice_has_the_scope_of_the_worse_entry() {
+        let reads = json!({"name": "run", "annotations": {"readOnlyHint": true}});
+        let deletes = json!({"name": "run", "annotations": {"destructiveHint": true}});
+        for tools in [[reads.clone(), deletes.clone()], [deletes, reads]] {
+            let groups = offered(&tools).grouped("n").groups;
+            assert_eq!((groups.len(), &*groups[0].scopes), (1, &["n:delete".to_owned()][..]), "{groups:?}");
+        }
+    }
+
+    #[test]
+    fn attack_422_a_server_that_lists_without_an_end_gets_rules_to_fill_in() {
+        let tools: Vec<Value> = (0..=INIT_NAMES_MAX).map(|at| json!({"name": format!("get_{at}")})).collect();
+        let grouped = offered(&tools).grouped("n");
+        assert_eq!((&*grouped.base.unwrap(), &grouped.groups), ("n:use", &Offered::unknown("n").groups));
+        assert!(grouped.left_out.told[0].contains("more than 1000 tools"), "{:?}", grouped.left_out);
+        let grouped = offered(&tools[1..]).grouped("n");
+        assert_eq!(grouped.groups[0].patterns.len(), INIT_NAMES_MAX);
+
+        let bad: Vec<Value> = (0..500).map(|at| json!({"name": format!("*{at}")})).collect();
+        let left_out = offered(&bad).grouped("n").left_out;
+        assert_eq!((left_out.told.len(), left_out.more), (10, 490));
     }
 
     #[test]

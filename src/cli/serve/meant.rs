@@ -9,6 +9,8 @@ use crate::{
     decide::routing::is_server_path,
 };
 
+pub mod secrets;
+
 /// The port where nothing else is said.
 const PORT: u16 = 8080;
 /// Where a server is whose upstream has a path that cannot be a public one.
@@ -28,6 +30,7 @@ pub fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Ve
              Streamable HTTP, and name its URL with --upstream",
         );
     }
+    read.secrets(of);
     let upstream = read.one("upstream", of.upstream.as_deref());
     if upstream.is_none() && of.command.is_empty() {
         read.wrong("--upstream is missing: the URL of the MCP server to protect, such as http://127.0.0.1:8000/mcp");
@@ -63,15 +66,6 @@ pub fn meant(of: &Serve, by_variable: &dyn Fn(&str) -> bool) -> Result<Flags, Ve
             local_url(&[])
         }
     };
-    for key in read.several("session_key", &of.session_key) {
-        if !key.text.starts_with("env:") && !key.text.starts_with("file:") {
-            // It may be the key itself, which would be printed (P10).
-            read.wrong(&format!(
-                "{}: found a text that is not a reference (not shown); expected env:NAME or file:PATH",
-                key.by
-            ));
-        }
-    }
     let (Some(upstream), Some(tokens), Some(allow_all), []) = (upstream, tokens, allow_all, &*read.wrong) else {
         return Err(read.wrong);
     };
@@ -130,6 +124,27 @@ impl Reading<'_> {
     fn one(&self, name: &str, value: Option<&str>) -> Option<FlagValue> {
         let text = value.filter(|text| !(text.trim().is_empty() && (self.by_variable)(name)))?;
         Some(FlagValue { text: text.to_owned(), by: self.by(name) })
+    }
+
+    /// Tells each flag whose value is a secret, or may be one, without its value.
+    fn secrets(&mut self, of: &Serve) {
+        let one = [
+            ("public_url", &of.public_url),
+            ("upstream", &of.upstream),
+            ("issuer", &of.issuer),
+            ("accounts", &of.accounts),
+            ("store", &of.store),
+            ("tls_cert", &of.tls_cert),
+            ("tls_key", &of.tls_key),
+        ];
+        let one = one.map(|(name, value)| (name, self.one(name, value.as_deref()).into_iter().collect()));
+        let lists = [("allowed_origin", &of.allowed_origin), ("session_key", &of.session_key)];
+        let lists = lists.map(|(name, values)| (name, self.several(name, values)));
+        for (name, values) in one.into_iter().chain(lists) {
+            let is_wrong =
+                |value: FlagValue| secrets::wrong(name, &value.text).map(|why| format!("{}: {why}", value.by));
+            self.wrong.extend(values.into_iter().filter_map(is_wrong));
+        }
     }
 
     fn one_or(&self, name: &str, value: Option<&str>, default: &str) -> FlagValue {
@@ -260,7 +275,7 @@ fn store_beside(accounts: &str) -> String {
 }
 
 /// The first address that other machines can reach, if it is one.
-fn beyond(listen: &[FlagValue]) -> Option<&FlagValue> {
+pub fn beyond(listen: &[FlagValue]) -> Option<&FlagValue> {
     let is_beyond =
         |of: &&FlagValue| of.text.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback());
     listen.iter().find(is_beyond)

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::config::{
-    Settings,
-    flags::{Flags, StoreFlag, TokenFlags, TransportFlags},
+use crate::{
+    cli::terminal::word,
+    config::{
+        Settings,
+        flags::{Flags, StoreFlag, TokenFlags, TransportFlags},
+    },
 };
 
 /// What is told at the start.
@@ -15,7 +18,8 @@ pub(super) fn welcome(flags: &Flags, settings: &Settings) -> String {
     let mut line = |word: &str, rest: &str| {
         let _ = writeln!(told, "  {word:<16}{rest}");
     };
-    line("protects", &flags.upstream.text);
+    // Its query may hold a key.
+    line("protects", flags.upstream.text.split('?').next().unwrap_or_default());
     line("clients connect", url.as_str());
     line(
         "tokens from",
@@ -43,7 +47,7 @@ pub(super) fn welcome(flags: &Flags, settings: &Settings) -> String {
     {
         line("TLS", "a proxy or a tunnel in front must terminate it, and pass the host name on");
     }
-    line("try it", &format!("curl -i {}", url.as_str()));
+    line("try it", &format!("curl -i {}", word(url.as_str())));
     line("keep it", "the same flags with --print-config print a gateway.yaml for `portcullis run`");
     told
 }

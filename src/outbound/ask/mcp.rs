@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use super::{AskFault, Asker, WebAnswer, WebQuestion};
 use crate::{
-    base::{limits::fetch::LIST_PAGES_MAX, media},
+    base::{
+        limits::fetch::{LIST_ENTRIES_MAX, LIST_PAGES_MAX},
+        media,
+    },
     decide::mcp::{
         answer::answer_of::answer_of,
         method::DISCOVER,
@@ -139,7 +142,7 @@ impl<'a> McpClient<'a> {
         Ok(found.get("result").cloned().unwrap_or_default())
     }
 
-    /// All entries of a list, over at most [`LIST_PAGES_MAX`] pages.
+    /// The entries of a list: at most [`LIST_ENTRIES_MAX`], over at most [`LIST_PAGES_MAX`] pages.
     ///
     /// # Errors
     /// [`McpFault`].
@@ -150,10 +153,10 @@ impl<'a> McpClient<'a> {
             let params = cursor.take().map_or(json!({}), |cursor| json!({"cursor": cursor}));
             let mut page = self.call(method, params).await?;
             if let Some(Value::Array(found)) = page.get_mut(member).map(Value::take) {
-                entries.extend(found);
+                entries.extend(found.into_iter().take(LIST_ENTRIES_MAX.saturating_sub(entries.len())));
             }
             cursor = page.get("nextCursor").filter(|cursor| cursor.is_string()).cloned();
-            if cursor.is_none() {
+            if cursor.is_none() || entries.len() >= LIST_ENTRIES_MAX {
                 break;
             }
         }

@@ -137,6 +137,15 @@ async fn attack_353_no_message_and_no_help_text_shows_a_secret() {
         (of().words(&["--session-key", secret]), 2),
         (of().variable("PORTCULLIS_SESSION_KEY", secret), 2),
         (of().words(&["--help"]).variable("PORTCULLIS_SESSION_KEY", secret), 0),
+        (of().words(&["--print-config", "--session-key", secret]), 2),
+        (of().words(&["--print-config", "--public-url", "https://u:hunter2@a.example"]), 2),
+        (of().words(&["--print-config", "--allowed-origin", "https://u:hunter2@a.example"]), 2),
+        (
+            serve()
+                .words(&["--print-config", "--allow-all", "--issuer", "https://a.example"])
+                .variable("PORTCULLIS_UPSTREAM", "http://u:hunter2@127.0.0.1/mcp"),
+            2,
+        ),
         (of().words(&["--print-config"]).words(&["--session-key", "env:SEAL"]).variable("SEAL", secret), 0),
     ] {
         let (got, printed, complained) = given.run().await;

@@ -59,7 +59,7 @@ pub(super) fn finding(fault: &AskFault, url: &str) -> Finding {
 }
 
 /// The failure in one sentence.
-pub(super) fn words(fault: &AskFault) -> String {
+pub(crate) fn words(fault: &AskFault) -> String {
     use DialFaultKind as Dial;
     let AskFaultKind::Dial(kind) = fault.kind else { return fault.cause.clone() };
     match (kind, &fault.certificate) {
