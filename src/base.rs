@@ -14,3 +14,4 @@ pub mod secret;
 pub mod shown;
 pub mod text;
 pub mod version;
+pub mod web_origin;

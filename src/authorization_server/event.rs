@@ -22,6 +22,37 @@ pub(crate) fn note(
     note_of(&embedded.settings.issuer, event, client, subject, outcome);
 }
 
+/// What is known of a refused request for a sign-in. A fact that is not known is empty.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedFacts {
+    /// The client that it names.
+    pub(crate) client: Option<String>,
+    /// What came: a redirect URI, without its query.
+    pub(crate) found: String,
+    /// What the client registered.
+    pub(crate) expected: String,
+    /// What to do.
+    pub(crate) advice: &'static str,
+}
+
+/// As [`refused`], with what came and what was expected.
+pub(crate) fn refused_with(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    kind: RefusalKind,
+    facts: &RefusedFacts,
+    outcome: &str,
+) {
+    let (event, _) = kind.labels();
+    let Some(left_out) = embedded.state.refusals.count(kind) else { return };
+    let fact = |fact: &str| (!fact.is_empty()).then(|| fact.to_owned());
+    info!(
+        target: "portcullis::authorization_server", event, client = facts.client.as_deref().map(shown), found = fact(&facts.found),
+        expected = fact(&facts.expected), advice = fact(facts.advice), peer = %asked.peer, outcome,
+        left_out = (left_out > 0).then_some(left_out), "{event}: {outcome}"
+    );
+}
+
 /// Counts and logs a refusal, with the address of its client. `subject` is that of an account which
 /// exists. Lines of one kind are bounded: `left_out` says how many there would have been since the
 /// last one.

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use crate::{
-    base::names::split_port,
+    base::{names::split_port, web_origin::is_web_origin},
     config::{reader::Field, tree::Meaning},
 };
 
@@ -27,15 +27,15 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
             .wrong("each origin by name: with * every web page could send requests from its visitor's browser");
     }
     let is_good = match (text.strip_suffix(":*"), text.strip_suffix("://*")) {
-        (Some(without_port), _) => is_serialized(without_port) && !has_port(without_port),
+        (Some(without_port), _) => is_web_origin(without_port) && !has_port(without_port),
         // Every web page has one of these schemes.
         (_, Some("http" | "https" | "ws" | "wss" | "ftp" | "file")) => {
             return field.wrong(
                 "each web site by name: with this pattern every web page could call from its visitor's browser",
             );
         }
-        (_, Some(scheme)) => is_serialized(&format!("{scheme}://x")),
-        (None, None) => text == "null" || is_serialized(text),
+        (_, Some(scheme)) => is_web_origin(&format!("{scheme}://x")),
+        (None, None) => text == "null" || is_web_origin(text),
     };
     if text == "null" {
         let expected = "the origin of your page: every web page can call as null, from a sandboxed frame";
@@ -50,19 +50,4 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
 fn has_port(origin: &str) -> bool {
     let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     split_port(authority).is_ok_and(|(_, port)| port.is_some())
-}
-
-/// Whether `text` is what a browser sends in `Origin` (RFC 6454 §6.2): nothing else ever matches.
-fn is_serialized(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let Ok((host, port)) = split_port(authority) else { return false };
-    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let scheme_is_good =
-        scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.bytes().all(|b| word(b) || b"+-.".contains(&b));
-    let host_is_good = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
-        None => !host.is_empty() && host.bytes().all(|b| word(b) || b"-._".contains(&b)),
-    };
-    let default_port = matches!((scheme, port), ("https" | "wss", Some(443)) | ("http" | "ws", Some(80)));
-    scheme_is_good && host_is_good && !default_port
 }

@@ -12,3 +12,4 @@ pub mod proxy_header;
 pub mod proxy_only;
 pub mod query;
 pub mod sandbox;
+pub mod sent_accept;

@@ -131,8 +131,8 @@ pub enum Refusal {
     HeaderMismatch(&'static str),
     /// `Mcp-Session-Id` or `Last-Event-ID` is not one plain value.
     BadSessionHeader,
-    /// A parameter of the query that `upstream.url` has already.
-    PinnedQuery,
+    /// A parameter of the query that `upstream.url` has already: its name there.
+    PinnedQuery(Box<str>),
     /// The store of the owners of sessions cannot be reached.
     SessionsUnavailable,
     /// A session of another caller, or one that the gateway did not seal.

@@ -54,7 +54,10 @@ use crate::{
             session::{self, McpSession},
             upload::{self, Uploader},
         },
-        state::{server::Server, usage::RequestPlace},
+        state::{
+            server::{Server, TotalLimits},
+            usage::RequestPlace,
+        },
     },
     observe::record::Record,
 };
@@ -80,7 +83,7 @@ pub(super) async fn pass(
     record.decided();
     let answered = match forward::ask(&mut record, arrival, server, head, outgoing, permit).await {
         Ok(answered) => answered,
-        Err(refusal) => return refuse(&refusal, &context, server, record),
+        Err(refusal) => return refuse(&refusal, &context, (server, arrival.snapshot.limits), record),
     };
     // The point of no return: from here on nothing can be refused, only ended.
     relay(&arrival.connection.gateway, server, answered, record, busy)
@@ -155,7 +158,10 @@ impl Judge<'_> {
             (Endpoint::Streamable, &Method::DELETE) => {
                 message::read_bodiless(Target::EndSession, head, body, context).await?
             }
-            _ => return Err(Refusal::Method(endpoint.methods())),
+            (_, method) => {
+                context.method = Some(Text::from(method.as_str()));
+                return Err(Refusal::Method(endpoint.methods()));
+            }
         };
         self.note(&mut asked, context, record)?;
         Ok(asked)
@@ -350,7 +356,7 @@ pub(super) async fn refuse_upload(
     (head, body): (&Parts, Incoming),
     (record, busy): (Record, Busy),
 ) -> Response<ReplyBody> {
-    let mut response = refuse(refusal, context, server, record);
+    let mut response = refuse(refusal, context, (server, arrival.snapshot.limits), record);
     // Whatever the form of the answer: a result names the scopes, too.
     if let ChallengeKind::Scope(needed) = refusal.row().challenge {
         // Rare, so its state is on the heap.
@@ -367,7 +373,7 @@ pub(super) async fn refuse_upload(
 pub(super) fn refuse(
     refusal: &Refusal,
     context: &RequestContext,
-    server: &Server,
+    (server, all): (&Server, TotalLimits),
     mut record: Record,
 ) -> Response<ReplyBody> {
     let by = context.target.as_ref().filter(|_| refusal.row().needed().is_some());
@@ -375,7 +381,7 @@ pub(super) fn refuse(
         By::Policy(PolicyRefusal::Rule(rule)) => Some(rule),
         _ => by.and_then(|target| deciding_rule(&server.policy, target)),
     };
-    record.told(server.told_of_policy(refusal, context, rule));
+    record.told(server.told_refused(refusal, context, (rule, all)));
     record.refused(refusal);
     record.decided_by(rule);
     if let By::Policy(_) = refusal.row().by {

@@ -94,7 +94,8 @@ pub(super) async fn pass(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
-            let mut response = gate::refuse(&refusal, &RequestContext::default(), server, record);
+            let mut response =
+                gate::refuse(&refusal, &RequestContext::default(), (server, arrival.snapshot.limits), record);
             cors::expose(None, kind, response.headers_mut());
             let drain = &arrival.connection.drain;
             upload::discard(drain, body, &head, Uploader::Unverified, response.headers_mut()).await;
@@ -136,7 +137,7 @@ async fn steps(
             relay(arrival, server, (answered, method), record, busy)
         }
         Err(refusal) => {
-            let mut response = gate::refuse(&refusal, &context, server, record);
+            let mut response = gate::refuse(&refusal, &context, (server, arrival.snapshot.limits), record);
             let rest = body.or_else(|| {
                 let UnreadBody { incoming, was_read } = upload.take_back()?;
                 if was_read {
@@ -278,6 +279,8 @@ fn unfit(
 ) -> Refusal {
     record.upstream_answered(status);
     let (asked, status) = (path_shown(path.target().path(), PATH_CHARS_MAX), status.as_u16());
+    // The query of a redirect may hold a key.
+    let target = target.map(|target| target.split(['?', '#']).next().unwrap_or_default());
     let target = target.map(|target| format!(": {}", path_shown(target, PATH_CHARS_MAX))).unwrap_or_default();
     record.failed(UpstreamOutcome::Unfit, kind, &format_args!("status {status} at {asked}: {what}{target}"));
     Refusal::UpstreamAnswer(what)
@@ -355,7 +358,7 @@ fn relay(
     let PathAnswer { mut head, body, path, caller, place } = answered;
     // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
     head.version = Version::HTTP_11;
-    let asked = AskedUpstream { method: &method, has_session: false, path: Some(path.target().path()) };
+    let asked = AskedUpstream { method: &method, accepts: None, has_session: false, path: Some(path.target().path()) };
     upstream_error::note(&mut record, server, asked, head.status);
     let is_stream = is_event_stream(&head.headers);
     if is_stream {

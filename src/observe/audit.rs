@@ -38,19 +38,22 @@
 //! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
 //!   `task_list`, `stream`, `end_session`
 //!   or `path` (a path beside the MCP endpoint)
-//! - `target`: name or URI
+//! - `target`: name or URI. Of a URI, the values of its query, its user and its fragment are left
+//!   out, because keys stand there: `https://drive.example/x?token=…`
 //! - `targets`: the number of targets, if there are several; those after the fiftieth have no line
 //! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict
 //! - `reason`: why it was refused, as in `data.reason` of the answer; `batch_refused` for a target
 //!   that was refused only because of another target of its batch; `upstream_…` for a request that
-//!   was allowed and then failed (`upstream_error`: the upstream answered with an error itself);
+//!   was allowed and then failed (`upstream_error`: the upstream answered with an error itself,
+//!   other than the 404 and 405 that MCP prescribes and a 4xx beside the MCP endpoint);
 //!   for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`, `tls_no_certificate`
 //! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
 //!   several are joined with commas
-//! - `found`: what came that was refused: the path without its query, the host, the origin, the
-//!   claim, the fault of the body. Never a token, nor the value of a claim about a person
+//! - `found`: what came that was refused: method and target, the path without its query, the host,
+//!   the origin, the claim, the fault of the body. Never a token, nor the value of a claim about a
+//!   person
 //! - `expected`: what would have been accepted. The log has both, and what to do
 //! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
 //! - `reported`: the reason why a `report_only` rule would have refused
@@ -88,7 +91,7 @@ use std::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
-    base::{limits::operating::AUDIT_LINES_MAX, names::Scope},
+    base::{limits::operating::AUDIT_LINES_MAX, names::Scope, shown::uri_shown},
     observe::{audit::line::Line, end::End, lines::Lines, request_id::RequestId, upstream::UpstreamOutcome},
 };
 
@@ -334,8 +337,12 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     }
     if let Some((kind, name)) = decision.target {
         line.word("target_kind", kind);
-        if let Some(name) = name {
-            line.text("target", name, TARGET_BYTES_MAX);
+        match name {
+            Some(uri) if matches!(kind, "resource" | "template") => {
+                line.shown("target", &uri_shown(uri), TARGET_BYTES_MAX);
+            }
+            Some(name) => line.text("target", name, TARGET_BYTES_MAX),
+            None => {}
         }
     }
     if let Some((_, targets)) = decision.index {

@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::{
-    base::{names::ServerName, shown::path_shown},
+    base::{
+        names::ServerName,
+        shown::{path_shown, shown},
+    },
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
@@ -17,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// What is shown of a path.
 const PATH_CHARS_MAX: usize = 256;
+
+/// What is shown of `Accept`.
+const ACCEPT_CHARS_MAX: usize = 100;
 
 /// The errors that the upstream of one server answers with.
 #[derive(Debug)]
@@ -43,12 +49,32 @@ impl UpstreamErrors {
             Some(_) => "look into the log of the MCP server",
             None => advice(status, own_path),
         };
-        // Any client can cause these.
+        // Any client can cause the others.
         if matches!(status, 404 | 405 | 406 | 410 | 415 | 500..) {
             tracing::warn!(%server, url, path, status, advice, others, %request, "the MCP server answered {status}: {advice}");
         } else {
             tracing::info!(%server, url, path, status, advice, others, %request, "the MCP server answered {status}: {advice}");
         }
+    }
+
+    /// The upstream at this URL answered 406, and `accept` of the client lacks what MCP prescribes.
+    pub(super) fn accept_lacks(
+        &self,
+        server: &ServerName,
+        url: &dyn Display,
+        (accept, method): (&str, &Method),
+        request: RequestId,
+    ) {
+        let Some(others) = self.0.admit("406 accept", Instant::now()) else { return };
+        let (url, accept) = (url.to_string(), shown(accept, ACCEPT_CHARS_MAX).to_string());
+        let advice = match *method {
+            Method::POST => "have the client send Accept: application/json, text/event-stream",
+            _ => "have the client send Accept: text/event-stream",
+        };
+        tracing::info!(
+            %server, url, status = 406, found = %format_args!("Accept: {accept}"), advice, others, %request,
+            "the MCP server answered 406, because the client does not accept what MCP servers answer with: {advice}"
+        );
     }
 }
 

@@ -8,6 +8,7 @@ mod doctor_url;
 mod file;
 mod init;
 mod refusals;
+mod refusals_named;
 mod refusals_upstream;
 mod release;
 mod serve;

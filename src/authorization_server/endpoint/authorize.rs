@@ -12,16 +12,21 @@ use crate::{
         },
         client::find::find,
         embedded::{Asked, Embedded},
-        event,
+        event::{self, RefusedFacts},
         grant::code,
         keys::random::unguessable,
         refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
     },
-    base::{digest::sha256, limits::authorization_server::FLOW_AGE},
+    base::{
+        digest::sha256,
+        limits::authorization_server::{FLOW_AGE, SHOWN_CHARS_MAX},
+        shown::{path_shown, shown, uri_shown},
+    },
     decide::{
         authorization_server::{
             client::{Client, ClientOrigin},
+            client_id_document::DocumentUrl,
             error::{Code, OAuthError},
             form::Form,
             last_good::Purpose,
@@ -29,6 +34,7 @@ use crate::{
             registration::AT_THE_GATEWAY,
             request::{AuthorizationRequest, ReturnTo},
         },
+        refusal::told::{FACT_CHARS_MAX, listed},
         routing::IssuerEndpoint,
     },
     observe::record::Ungranted,
@@ -41,11 +47,12 @@ mod tests;
 pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     // Until client and redirect URI are checked, errors are shown on a page: the browser is never
     // redirected to an address that the client did not register (SPEC E-10).
-    let (client, form, back) = match identify(embedded, asked).await {
+    let mut facts = RefusedFacts::default();
+    let (client, form, back) = match identify(embedded, asked, &mut facts).await {
         Ok(known) => known,
         Err(denied) => {
             let kind = RefusalKind::of_authorize(denied.error.code);
-            event::refused(embedded, asked, kind, (None, None), &denied.error.description);
+            event::refused_with(embedded, asked, kind, &facts, &denied.error.description);
             return pages::denied(&denied);
         }
     };
@@ -62,7 +69,7 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
 /// `HEAD authorize`: whether client and redirect URI are good. It begins no login and issues no
 /// code.
 pub(crate) async fn look(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    match identify(embedded, asked).await {
+    match identify(embedded, asked, &mut RefusedFacts::default()).await {
         Ok(_) => reply::nothing(),
         Err(denied) => pages::denied(&denied),
     }
@@ -89,19 +96,67 @@ struct Next {
     ungranted: Option<Box<Ungranted>>,
 }
 
-async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
+/// Client and redirect URI of the request; or why there are none, with the `facts` for the log.
+async fn identify(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    facts: &mut RefusedFacts,
+) -> Result<(Client, Form, ReturnTo), Denied> {
     known::attempt(embedded, asked).map_err(Denied::slow_down)?;
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
-    let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;
+    let found = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await;
+    let client = found.inspect_err(|error| *facts = unknown_client(id, error))?;
     // Besides those that the client had: on this machine the port need not be the registered one.
     let asks_for_own = form.get("redirect_uri").is_some_and(|uri| embedded.settings.own.have_url(uri));
     if client.origin != ClientOrigin::Configured && asks_for_own {
         event::at_the_gateway(embedded, asked, Some(id));
+        *facts = other_redirect(&client, &form);
         return Err(Code::InvalidRequest.because(AT_THE_GATEWAY).into());
     }
-    let back = ReturnTo::find(&client, &form)?;
+    let back = ReturnTo::find(&client, &form).inspect_err(|_| *facts = other_redirect(&client, &form))?;
     Ok((client, form, back))
+}
+
+/// What is logged of a client that cannot be found. Anyone can make up its id.
+fn unknown_client(id: &str, error: &OAuthError) -> RefusedFacts {
+    let advice = match error.code {
+        Code::InvalidClient if DocumentUrl::looks_like_one(id) => {
+            "registration.client_id_documents says which documents are accepted"
+        }
+        Code::InvalidClient => {
+            "the client must register again: have its user remove this server from it and add it anew; or write it into \
+             `clients`"
+        }
+        _ => "",
+    };
+    RefusedFacts { client: Some(client_shown(id)), advice, ..RefusedFacts::default() }
+}
+
+/// What is logged of a redirect URI that is not the client's, without queries.
+fn other_redirect(client: &Client, form: &Form) -> RefusedFacts {
+    let place = |uri: &str| path_shown(uri.split(['?', '#']).next().unwrap_or_default(), FACT_CHARS_MAX);
+    let registered: Vec<String> = client.redirect_uris.iter().map(|uri| place(uri.as_str())).collect();
+    let advice = match client.origin {
+        ClientOrigin::Configured => {
+            "have the client send one of its redirect_uris, or add this one to its entry in `clients`"
+        }
+        ClientOrigin::Dynamic => {
+            "the client registered other places: have its user remove this server from it and add it anew"
+        }
+        ClientOrigin::Document => "the maker of the client must write this place into redirect_uris of its document",
+    };
+    RefusedFacts {
+        client: Some(client_shown(&client.id)),
+        found: form.get("redirect_uri").map_or("no redirect_uri".to_owned(), place),
+        expected: listed(registered.iter().map(|uri| &**uri), " or "),
+        advice,
+    }
+}
+
+/// The id of a client: one that is a URL is shown without what could be a secret.
+fn client_shown(id: &str) -> String {
+    shown(&uri_shown(id).to_string(), SHOWN_CHARS_MAX).to_string()
 }
 
 async fn proceed(

@@ -7,7 +7,7 @@ use crate::{
     authorization_server::{
         client::registered::{self, RegisteredClient},
         embedded::{Asked, Embedded},
-        event,
+        event::{self, RefusedFacts},
         keys::random,
         refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
@@ -45,7 +45,8 @@ pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> Endpoint
             if denied.error.description.ends_with(AT_THE_GATEWAY) {
                 event::at_the_gateway(embedded, asked, None);
             }
-            event::refused(embedded, asked, RefusalKind::of_registration(code), (None, None), code.row().0);
+            let facts = RefusedFacts { found: denied.error.description.to_string(), ..RefusedFacts::default() };
+            event::refused_with(embedded, asked, RefusalKind::of_registration(code), &facts, code.row().0);
             reply::deny(&denied, false)
         }
     }

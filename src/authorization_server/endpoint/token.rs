@@ -7,7 +7,7 @@ use crate::{
             last_good,
         },
         embedded::{Asked, Embedded},
-        event,
+        event::{self, RefusedFacts},
         refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
     },
@@ -46,7 +46,9 @@ async fn answer(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
     }
     if let Err(denied) = &issued {
         let code = denied.error.code;
-        event::refused(embedded, asked, RefusalKind::of_token(code), (Some(&client.id), None), code.row().0);
+        let found = denied.error.description.to_string();
+        let facts = RefusedFacts { client: Some(client.id.to_string()), found, ..RefusedFacts::default() };
+        event::refused_with(embedded, asked, RefusalKind::of_token(code), &facts, code.row().0);
     }
     issued
 }

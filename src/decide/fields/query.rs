@@ -88,15 +88,21 @@ impl ClientQuery {
             if folded == TOKEN {
                 return Some(Refusal::Presentation(PresentationFault::InQuery));
             }
-            self.pinned.iter().any(|pinned| pinned == folded).then_some(Refusal::PinnedQuery)
+            self.pinned.iter().find(|pinned| *pinned == folded).map(|name| pinned_query(name))
         };
         let whole = folded(name);
-        let is_parent = |folded: &String| self.pinned_parents.contains(folded).then_some(Refusal::PinnedQuery);
+        let is_parent = |folded: &String| {
+            self.pinned_parents.iter().find(|pinned| *pinned == folded).map(|name| pinned_query(name))
+        };
         is(&whole)
             .or_else(|| is(&folded(parent(name)?)))
             .or_else(|| is_parent(&whole))
             .or_else(|| bracketed(name).map(folded).and_then(|inner| is(&inner).or_else(|| is_parent(&inner))))
     }
+}
+
+fn pinned_query(name: &str) -> Refusal {
+    Refusal::PinnedQuery(name.into())
 }
 
 /// The names of parameters in `one`, a path and query, that `other` does not have.

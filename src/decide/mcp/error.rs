@@ -1,6 +1,7 @@
 //! Writes the JSON-RPC error body of a refusal.
 
 pub mod about;
+pub mod asked;
 pub mod sentence;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,13 @@
 
 use http::StatusCode;
 
-use crate::decide::refusal::{
-    BodyLimit, Refusal,
-    fault::FaultWords,
-    row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
+use crate::{
+    base::web_origin::is_web_origin,
+    decide::refusal::{
+        BodyLimit, Refusal,
+        fault::FaultWords,
+        row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
+    },
 };
 
 /// Seconds after which a caller may have room again, where its own requests take it.
@@ -82,6 +85,12 @@ impl Refusal {
                 (StatusCode::EXPECTATION_FAILED, 41701, "expectation_failed"),
                 (None, Hint::None, Gateway),
                 Whole("the only expectation that can be met is 100-continue"),
+            ),
+            // What no browser sends is not proposed as a line of the configuration.
+            Self::ForeignOrigin(origin) if !is_web_origin(origin) => (
+                (StatusCode::FORBIDDEN, 40303, "foreign_origin"),
+                (None, Hint::None, Gateway),
+                Between("browser pages from ", origin, " may not call this server", ""),
             ),
             Self::ForeignOrigin(origin) => (
                 (StatusCode::FORBIDDEN, 40303, "foreign_origin"),
@@ -253,7 +262,7 @@ impl Refusal {
                     "Mcp-Session-Id and Last-Event-ID must each come once, in plain ASCII, with at most 6144 and 1024 bytes",
                 ),
             ),
-            Self::PinnedQuery => (
+            Self::PinnedQuery(_) => (
                 (StatusCode::BAD_REQUEST, 40005, "pinned_query"),
                 (None, Hint::None, Gateway),
                 Whole(

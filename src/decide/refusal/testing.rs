@@ -52,7 +52,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         BadParams("a"),
         HeaderMismatch("a"),
         BadSessionHeader,
-        PinnedQuery,
+        PinnedQuery("key".into()),
         SessionsUnavailable,
         UnknownSession,
         Scope { needed: vec![Scope::from("a")] },

@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 
 use crate::{
-    base::{names::Scope, shown::shown},
+    base::{
+        limits::connections::{HEADER_FIELDS_MAX, URI_BYTES_MAX},
+        names::Scope,
+        shown::shown,
+        web_origin::is_web_origin,
+    },
     decide::refusal::{
         BodyLimit, Refusal,
         words::{Attention, OperatorWords},
@@ -17,7 +22,7 @@ const VALUES_MAX: usize = 8;
 
 /// What an operator is told of one refusal. A fact that is not known is empty.
 ///
-/// It has no token, no query, and no value of a claim that could be about a person.
+/// It has no token, no value of a query, and no value of a claim that could be about a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// Lines of one kind are limited together.
@@ -45,10 +50,11 @@ impl Told {
         let OperatorWords { attention, what, advice } = refusal.operator_words();
         let (found, expected) = facts(refusal);
         let advice = match refusal {
-            Refusal::ForeignOrigin(origin) => {
-                let origin = shown(origin, FACT_CHARS_MAX);
+            // The line is proposed only if `check` takes it.
+            Refusal::ForeignOrigin(origin) if is_web_origin(origin) && origin.len() <= FACT_CHARS_MAX => {
                 format!("{advice}: allowed_origins: [\"{origin}\"]").into()
             }
+            Refusal::ForeignOrigin(_) => "no browser sends such an origin: look at the client".into(),
             _ => advice.into(),
         };
         let kind = refusal.row().reason;
@@ -89,6 +95,16 @@ fn facts(refusal: &Refusal) -> (Cow<'static, str>, Cow<'static, str>) {
         Refusal::ForeignOrigin(origin) => (shown(origin, FACT_CHARS_MAX).to_string().into(), NOTHING),
         Refusal::NullOrigin => ("null".into(), NOTHING),
         Refusal::Presentation(fault) => (fault.description().into(), "Authorization: Bearer, with one token".into()),
+        Refusal::PinnedQuery(name) => (
+            format!("the parameter {}", shown(name, FACT_CHARS_MAX)).into(),
+            "a query without it: upstream.url sets it".into(),
+        ),
+        Refusal::UriTooLong => (NOTHING, format!("at most {URI_BYTES_MAX} bytes").into()),
+        Refusal::HeadersTooLarge => {
+            (NOTHING, format!("at most {HEADER_FIELDS_MAX} fields, within limits.token").into())
+        }
+        Refusal::Expectation => (NOTHING, "100-continue, or no Expect".into()),
+        Refusal::BadSessionHeader => (NOTHING, "each once, in plain ASCII".into()),
         Refusal::MediaType => (NOTHING, "application/json in UTF-8".into()),
         Refusal::ContentCoding => (NOTHING, "a body that is not compressed".into()),
         Refusal::BodyTooLarge(limit) => {

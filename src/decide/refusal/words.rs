@@ -132,7 +132,7 @@ impl Refusal {
             Self::BadSessionHeader => {
                 (Look, "Mcp-Session-Id or Last-Event-ID is not one plain value", "look at the client")
             }
-            Self::PinnedQuery => (
+            Self::PinnedQuery(_) => (
                 Look,
                 "the query of a request has a parameter that upstream.url has already",
                 "remove it from the URL that clients use, or from upstream.url",

@@ -305,7 +305,12 @@ fn facts(token: &str, fault: &TokenFault, seen: &SeenToken, (rules, expected): O
             let required = rules.and_then(|rules| rules.required_claims.iter().find(|(one, _)| one == name));
             let values = required.map(|(_, values)| values.iter().map(ToString::to_string).collect::<Vec<_>>());
             let values = values.unwrap_or_default();
-            (seen.shown(name), format!("{name} {}", listed(values.iter().map(|one| &**one), " or ")))
+            // A value that could be about a person is in the configuration, and not in the log.
+            let wanted = match SHOWN_CLAIMS.contains(&&**name) {
+                true => format!("{name} {}", listed(values.iter().map(|one| &**one), " or ")),
+                false => format!("{name} with a value of required_claims"),
+            };
+            (seen.shown(name), wanted)
         }
         TokenFault::SenderConstraint => ("the claim cnf".to_owned(), "a bearer token, without cnf".to_owned()),
         TokenFault::Revoked

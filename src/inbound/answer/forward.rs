@@ -17,6 +17,7 @@ use crate::{
             coding::{self, Encoded},
             crossing,
             header_names::{ABOUT_BYTES, MCP_SESSION_ID},
+            sent_accept::SentAccept,
         },
         mcp::answer::event_stream::is_event_stream,
         policy::evaluate::Permit,
@@ -60,6 +61,8 @@ pub(in crate::inbound) struct Answered {
     pub(in crate::inbound) is_stream: bool,
     /// The method of the request.
     pub(in crate::inbound) method: Method,
+    /// What the client accepts.
+    pub(in crate::inbound) accepts: SentAccept,
     /// The request, without its body.
     pub(in crate::inbound) outgoing: Outgoing,
 }
@@ -78,7 +81,7 @@ pub(in crate::inbound) async fn ask(
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
         return Err(Refusal::OverloadedDescriptors);
     }
-    let accepts = head.headers.get(ACCEPT_ENCODING).cloned();
+    let (accepts, decodes) = (SentAccept::of(&head.headers), head.headers.get(ACCEPT_ENCODING).cloned());
     let headers = match upstream_request::headers_of(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => {
@@ -141,9 +144,9 @@ pub(in crate::inbound) async fn ask(
     if outgoing.endpoint == Endpoint::Events && head.status.is_success() && !is_stream {
         return Err(not_relayed("it is not an event stream", head.status, record));
     }
-    let encoding = Encoding::of(&head, accepts.as_ref());
+    let encoding = Encoding::of(&head, decodes.as_ref());
     match filter((gateway, server), &outgoing, &mut head, body, is_stream, encoding).await {
-        Ok(source) => Ok(Answered { head, source, is_stream, method, outgoing }),
+        Ok(source) => Ok(Answered { head, source, is_stream, method, accepts, outgoing }),
         Err(Unread { refusal, fault }) => {
             match fault {
                 Some((outcome, why)) => record.failed(outcome, "answer", &why),

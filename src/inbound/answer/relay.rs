@@ -31,11 +31,12 @@ pub(in crate::inbound) fn relay(
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
-    let Answered { mut head, source, is_stream, method, mut outgoing } = answered;
+    let Answered { mut head, source, is_stream, method, accepts, mut outgoing } = answered;
     let watch = AnswerWatch::of(gateway, server, &outgoing, &head.headers, is_stream);
     outgoing.place.answered(is_stream);
     let has_session = outgoing.session.is_some();
-    upstream_error::note(&mut record, server, AskedUpstream { method: &method, has_session, path: None }, head.status);
+    let asked = AskedUpstream { method: &method, accepts: Some(&accepts), has_session, path: None };
+    upstream_error::note(&mut record, server, asked, head.status);
     // The gateway's own version: one of HTTP/1.0 would end the connection (RFC 9110 §2.5).
     head.version = Version::HTTP_11;
     if is_stream {

@@ -2,13 +2,15 @@
 
 use http::{Method, StatusCode};
 
-use crate::{inbound::state::server::Server, observe::record::Record};
+use crate::{decide::fields::sent_accept::SentAccept, inbound::state::server::Server, observe::record::Record};
 
 /// What an upstream was asked.
 #[derive(Clone, Copy)]
 pub(in crate::inbound) struct AskedUpstream<'a> {
     /// The method.
     pub(in crate::inbound) method: &'a Method,
+    /// What the client accepts; `None` beside the MCP endpoint.
+    pub(in crate::inbound) accepts: Option<&'a SentAccept>,
     /// Whether the request belongs to a session.
     pub(in crate::inbound) has_session: bool,
     /// The path, if it is not that of `upstream.url`.
@@ -28,11 +30,16 @@ pub(in crate::inbound) fn note(record: &mut Record, server: &Server, asked: Aske
     }
     // The session is over, and the client begins another.
     if status == StatusCode::NOT_FOUND && asked.has_session {
-        return;
+        return record.upstream_is_right();
     }
     // A client chooses a path beside the MCP endpoint, so only a failure of the server is news.
-    if asked.path.is_none() || status.is_server_error() {
-        let url = server.upstream.url();
-        record.upstream_erred(status, (&url, url.path()), asked.path);
+    if asked.path.is_some() && status.is_client_error() {
+        return record.upstream_is_right();
     }
+    let url = server.upstream.url();
+    let lacking = asked.accepts.filter(|accepts| !accepts.is_enough(asked.method));
+    if let (StatusCode::NOT_ACCEPTABLE, Some(accepts)) = (status, lacking) {
+        return record.accept_lacks(&url, accepts.as_str(), asked.method);
+    }
+    record.upstream_erred(status, (&url, url.path()), asked.path);
 }

@@ -10,7 +10,10 @@ use hyper::body::Incoming;
 
 use super::{Judge, SessionWay};
 use crate::{
-    base::limits::{connections::EMBEDDED_BODY_TIMEOUT, held::ANONYMOUS_BODY_BYTES_MAX},
+    base::{
+        limits::{connections::EMBEDDED_BODY_TIMEOUT, held::ANONYMOUS_BODY_BYTES_MAX},
+        text::Text,
+    },
     decide::{
         fields::{crossing, header_names::MCP_SESSION_ID},
         mcp::{method, request::headers, version::Era},
@@ -66,6 +69,7 @@ impl Judge<'_> {
         let Self { arrival, server, head, .. } = *self;
         let address = arrival.client.address;
         if head.method != Method::POST {
+            context.method = Some(Text::from(head.method.as_str()));
             return Err(self.bodiless().await);
         }
         let read = self.read(address, body, context, record).await;

@@ -230,6 +230,7 @@ async fn issue(
     let response = match embedded::answer(arrival, embedded, endpoint, &head, &mut body, &mut record, busy).await {
         Ok(response) => response,
         Err(refusal) => {
+            record.told(arrival.snapshot.told_unrouted(&refusal, (&head.method, head.uri.path()), ""));
             record.refused(&refusal);
             embedded::refuse(embedded, endpoint, &refusal)
         }

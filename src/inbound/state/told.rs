@@ -5,10 +5,13 @@ use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION};
 use crate::{
     base::{
         clock::Now,
+        limits::{connections::HEADER_FIELDS_MAX, heads::HeadBounds},
         names::{Issuer, Resource},
         shown::{path_shown, shown},
     },
     decide::{
+        fields::origin::HostName,
+        mcp::error::asked::asked_for,
         refusal::{
             Refusal, TokenFault,
             row::{By, PolicyRefusal},
@@ -24,9 +27,11 @@ use crate::{
     },
     inbound::{
         request::context::RequestContext,
-        state::server::{Server, Snapshot},
+        state::server::{Server, Snapshot, TotalLimits},
     },
 };
+
+mod limit;
 
 /// Where clients look for documents that need not be there, and browsers for icons.
 const PROBED: [&str; 4] = ["/.well-known/", "/favicon", "/robots.txt", "/apple-touch-icon"];
@@ -62,8 +67,8 @@ impl Snapshot {
         read.ok().zip(keys).is_some_and(|(jwt, keys)| jwt.signed(&issuer.rules().algorithms, &keys.set).is_ok())
     }
 
-    /// What is told of a request that no server gets: of its path, its host, or the name that its
-    /// TLS handshake asked for.
+    /// What is told of a request that no server gets: of its method, its path, its host, the name
+    /// that its TLS handshake asked for, or the limit in force.
     pub(in crate::inbound) fn told_unrouted(
         &self,
         refusal: &Refusal,
@@ -75,13 +80,31 @@ impl Snapshot {
             Refusal::NotFound => self.told_not_found(told(), method, path),
             Refusal::Misdirected(_) => {
                 let told = told();
-                let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
-                let line =
-                    if is_plain { format!(": hosts: [\"{}\"]", shown(host, FACT_CHARS_MAX)) } else { String::new() };
-                let advice = format!("{}{line}", told.advice);
-                Told { advice: advice.into(), ..told.with(fact(host), self.sites.names()) }
+                // The line is proposed only if `check` takes it.
+                let line = HostName::read(host).filter(|_| host.len() <= FACT_CHARS_MAX);
+                let advice = match line {
+                    Some(_) => format!("{}: hosts: [\"{host}\"]", told.advice).into(),
+                    None => "it is no host name: look at the client".into(),
+                };
+                Told { advice, ..told.with(fact(host), self.sites.names()) }
             }
             Refusal::MisdirectedTls { asked, .. } => told().with(fact(asked), self.sites.names()),
+            Refusal::Method(allowed) => told().with(fact(method.as_str()), *allowed),
+            Refusal::HeadersTooLarge => {
+                let HeadBounds { field_bytes, block_bytes } = self.heads;
+                let most =
+                    format!("at most {HEADER_FIELDS_MAX} fields, {field_bytes} bytes in one and {block_bytes} in all");
+                told().with("", most)
+            }
+            Refusal::OverloadedRequests => {
+                let most = self.limits.unverified;
+                told().with(
+                    "",
+                    format!(
+                        "at most {most} without a token, and half of them of one address (a quarter of limits.requests)"
+                    ),
+                )
+            }
             Refusal::UnsafePath(why) => told().with(format!("{}: {why}", path_shown(path, FACT_CHARS_MAX)), ""),
             _ => return None,
         })
@@ -121,25 +144,31 @@ impl Server {
         })
     }
 
-    /// What is told of a request that the rules refuse: the scopes that the caller has, and where
-    /// the rule is written.
-    pub(in crate::inbound) fn told_of_policy(
+    /// What is told of a request that this server refuses: of one that the rules refuse, the
+    /// scopes that the caller has and where the rule is written; of one without room, the limit.
+    pub(in crate::inbound) fn told_refused(
         &self,
         refusal: &Refusal,
         context: &RequestContext,
-        rule: Option<usize>,
+        (rule, all): (Option<usize>, TotalLimits),
     ) -> Option<Told> {
-        let By::Policy(by) = refusal.row().by else { return None };
-        let told = Told::of(refusal);
+        let asked = || asked_for(context.method.as_deref(), context.target.as_ref());
+        let told = || Told::of(refusal);
+        let By::Policy(by) = refusal.row().by else {
+            return Some(match refusal {
+                Refusal::Method(allowed) => told().with(asked(), *allowed),
+                Refusal::UnknownTask => told().with(asked(), ""),
+                _ => told().with("", limit::in_force(refusal, self.limits, all)?),
+            });
+        };
         let place = rule.and_then(|rule| self.rule_places.get(rule)).map(ToString::to_string).unwrap_or_default();
-        let asked = context.target.as_ref().map(crate::decide::mcp::error::sentence::asked_for).unwrap_or_default();
         let told = match by {
             PolicyRefusal::Scope(needed) => {
                 let had = context.caller.as_ref().map(|caller| scopes(caller.scopes())).unwrap_or_default();
-                told.with(if had.is_empty() { "no scope".to_owned() } else { had }, scopes(needed))
+                told().with(if had.is_empty() { "no scope".to_owned() } else { had }, scopes(needed))
             }
-            PolicyRefusal::Rule(_) | PolicyRefusal::NoRule => told.with(asked, ""),
-            PolicyRefusal::UnsafeUri(_) => told,
+            PolicyRefusal::Rule(_) | PolicyRefusal::NoRule => told().with(asked(), ""),
+            PolicyRefusal::UnsafeUri(why) => told().with(format!("{}: {why}", asked()), ""),
         };
         Some(Told { rule_at: place.into(), ..told })
     }
@@ -158,20 +187,6 @@ fn fact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn attack_391_a_path_shows_no_key_and_forges_no_line() {
-        let key = "k".repeat(50);
-        for (path, seen) in [
-            ("/weather/mcp", "/weather/mcp".to_owned()),
-            ("/mcp/eyJhbGciOi.J9", "/mcp/eyJhbGci…".to_owned()),
-            (&format!("/mcp/{key}/x"), "/mcp/kkkkkkkk…/x".to_owned()),
-            ("/a\u{202e}b", "/a\\u{202e}b".to_owned()),
-        ] {
-            assert_eq!(path_shown(path, FACT_CHARS_MAX), seen, "{path}");
-        }
-        assert!(path_shown(&"/a".repeat(4000), FACT_CHARS_MAX).chars().count() <= FACT_CHARS_MAX + 1);
-    }
 
     #[test]
     fn first_9_the_path_of_a_resource() {

@@ -1,6 +1,10 @@
 //! Writes one audit line, JSON or `key=value`. No value can break out of its field.
 
-use std::{fmt::Write, net::IpAddr, time::Duration};
+use std::{
+    fmt::{self, Display, Write},
+    net::IpAddr,
+    time::Duration,
+};
 
 use crate::{base::date::Civil, observe::request_id::RequestId};
 
@@ -31,6 +35,16 @@ impl Line {
     pub(super) fn text(&mut self, key: &str, value: &str, bytes_max: usize) {
         self.key(key);
         self.quoted(value, bytes_max);
+    }
+
+    /// As [`Self::text`], of text that is made while it is written.
+    pub(super) fn shown(&mut self, key: &str, value: &impl Display, bytes_max: usize) {
+        self.key(key);
+        self.text.push('"');
+        let mut quoted = Quoted { line: self, bytes_left: bytes_max };
+        // It fails once there is no room.
+        let end = if write!(quoted, "{value}").is_ok() { "\"" } else { "…\"" };
+        self.text.push_str(end);
     }
 
     /// A fixed word of the format, which needs no escape.
@@ -196,6 +210,21 @@ impl Line {
     }
 }
 
+/// The inside of a quoted text that is written in pieces.
+struct Quoted<'a> {
+    line: &'a mut Line,
+    bytes_left: usize,
+}
+
+impl Write for Quoted<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let (kept, was_cut) = cut(piece, self.bytes_left);
+        kept.chars().for_each(|character| self.line.escaped(character));
+        self.bytes_left -= kept.len();
+        if was_cut { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 /// The longest start of `value` that has at most `bytes_max` bytes.
 fn cut(value: &str, bytes_max: usize) -> (&str, bool) {
     if value.len() <= bytes_max {
@@ -244,6 +273,22 @@ mod tests {
             let mut line = Line::begin(false);
             line.text("k", value, max);
             assert_eq!(line.end(), format!("k={kept}\n"));
+        }
+    }
+
+    #[test]
+    fn what_is_made_while_it_is_written_is_cut_and_escaped_alike() {
+        for (value, max) in [("abc", 3), ("abcd", 3), ("aä", 2), ("ä", 0), ("\",\"x\u{202e}\n", 100), ("", 0)] {
+            let written = |write: &dyn Fn(&mut Line)| {
+                let mut line = Line::begin(true);
+                write(&mut line);
+                line.end()
+            };
+            let whole = written(&|line| line.text("k", value, max));
+            assert_eq!(written(&|line| line.shown("k", &value, max)), whole);
+            let pieces = value.chars().map(String::from).collect::<Vec<_>>();
+            let piecewise = fmt::from_fn(|out| pieces.iter().try_for_each(|piece| out.write_str(piece)));
+            assert_eq!(written(&|line| line.shown("k", &piecewise, max)), whole);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::OnceLock, time::Duration};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -293,6 +293,11 @@ impl ServerSeries {
         request: RequestId,
     ) {
         self.errors.warn(&self.name, status, asked, path, request);
+    }
+
+    /// The upstream answered 406 to a client whose `accept` lacks what MCP prescribes.
+    pub fn accept_lacks(&self, url: &dyn fmt::Display, accept: &str, method: &Method, request: RequestId) {
+        self.errors.accept_lacks(&self.name, url, (accept, method), request);
     }
 
     /// The upstream answered `status` to the first request of a client, as servers do that do not

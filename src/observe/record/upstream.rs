@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::{Record, series};
 use crate::{
@@ -26,6 +26,12 @@ impl Record {
     /// `path` at the same host. Logged at most once a minute for each kind of status.
     pub fn upstream_erred(&self, status: StatusCode, asked: (&dyn Display, &str), path: Option<&str>) {
         series(&self.observe, &self.facts).upstream_erred(status, asked, path, self.facts.id);
+    }
+
+    /// The upstream answered 406 to a client whose `accept` lacks what MCP prescribes. Logged at
+    /// most once a minute.
+    pub fn accept_lacks(&self, url: &dyn Display, accept: &str, method: &Method) {
+        series(&self.observe, &self.facts).accept_lacks(url, accept, method, self.facts.id);
     }
 
     /// The upstream failed: counts it, and logs it at most once in ten seconds for each kind.

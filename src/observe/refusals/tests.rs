@@ -3,11 +3,12 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use crate::{
-    base::names::Resource,
+    base::names::{Issuer, Resource},
     decide::{
         refusal::{Refusal, row::Sentence, testing::every_row, told::Told, words::Attention},
         token::{
             refused::TokenExpectation,
+            rules::TokenRules,
             testing::{now, rules},
         },
     },
@@ -23,15 +24,22 @@ begin with [troubleshooting](troubleshooting.md); [what clients get](answers.md)
 
 Where a refusal is told:
 
-- **The audit line** has `reason`, and `found` and `expected` where they are known: the path without its query, the host, the origin, the claim.
+- **The audit line** has `reason`, and `found` and `expected` where they are known: method and target, the path without its query, the host, the
+  origin, the claim, the limit.
 - **The log** has the same words with `advice`: the first refusal of a kind and server at once, then one a minute, with the number that was
   `left_out`. `warn` means that an operator should act. `info` may explain what a user sees, and any client can cause it. A `debug` line is normal:
   at `log.level: debug` each refusal has a line, at most ten a second of each kind.
 - **`portcullis explain --token-file`** says the same of a token as the log does.
 - **Metrics**: `portcullis_requests_total` has the reason as `outcome`. An allowed request that failed at the MCP server, or got an error from it,
   is `upstream_error` there; `upstream` says which, and `upstream_status` of the audit line has its status.
+  [Operations](operations.md#metrics) says which of these to alert on.
 
-Neither has a token, a query, or the value of a claim that could be about a person. Of `iss`, only a URL without its query is shown.
+Refusals of a sign-in at an embedded authorization server have lines of their own: `event`, `outcome`, `client`, and for a redirect URI `found`,
+`expected` and `advice`.
+
+None of them has a token, a value of a query, or the value of a claim that could be about a person. Of the URI of a resource, the names of its
+parameters are shown: `https://drive.example/x?token=…`. Of `iss`, only a URL without its query is shown. A part of a path that could be a key, an id
+or an address is cut: `/reset/123e4567…`.
 
 | `reason` | status | the client reads | the log says | what to do |
 |---|---|---|---|---|
@@ -57,7 +65,9 @@ fn client(sentence: Sentence<'_>) -> String {
 
 /// The words for the operator; of a token as if its issuer had signed it, where that is known.
 fn operator(refusal: &Refusal) -> Told {
-    let (rules, resource) = (rules(), Resource::from("https://gw.example/mcp"));
+    // No vendor is recognised by this issuer: the page is for the readers of all.
+    let rules = TokenRules { issuers: vec![Issuer::from("https://login.example.com")], ..rules() };
+    let resource = Resource::from("https://gw.example/mcp");
     let expected =
         TokenExpectation { rules: vec![&rules], resource: &resource, audiences: &[], bytes_max: 32 * 1024, miss: None };
     refusal.told_of_token("e30.e30.", &expected, now()).unwrap_or_else(|| Told::of(refusal))

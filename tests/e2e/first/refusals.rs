@@ -52,7 +52,7 @@ async fn first_9_a_404_tells_the_path_without_its_query_and_the_path_that_was_me
     world.send(&Ask::get("/.well-known/nothing")).await;
     world.gateway.line(|line| line.contains("\"audit\"") && line.contains("/.well-known/nothing")).await;
     world.send(&Ask::get("/files/eyJhbGciOiJFUzI1NiJ9.e30.c2ln")).await;
-    world.gateway.line(|line| line.contains("\"audit\"") && line.contains("\"found\":\"/files/eyJhbGci…\"")).await;
+    world.gateway.line(|line| line.contains("\"audit\"") && line.contains("\"found\":\"/files/eyJhbGc…\"")).await;
     let output = world.gateway.output();
     assert_eq!(output.lines().filter(|line| line.contains(what)).count(), 2, "{output}");
     world.close().await;
@@ -198,7 +198,7 @@ async fn first_9_a_refusal_of_the_rules_tells_the_rule_and_where_it_is_written()
         [
             "INFO",
             "a rule refuses this caller",
-            "forbidden",
+            "tools/call forbidden",
             "",
             "if the caller may do this, change the rule or the claims of the caller",
         ],
@@ -209,7 +209,13 @@ async fn first_9_a_refusal_of_the_rules_tells_the_rule_and_where_it_is_written()
         &world,
         &world.post(call("unheard_of")),
         "no_rule",
-        ["INFO", "no rule permits this", "unheard_of", "", "if callers may do this, add a rule for it to the server"],
+        [
+            "INFO",
+            "no rule permits this",
+            "tools/call unheard_of",
+            "",
+            "if callers may do this, add a rule for it to the server",
+        ],
     )
     .await;
     world.close().await;
@@ -274,6 +280,17 @@ async fn first_9_attack_393_at_debug_no_token_no_query_and_no_person_is_in_the_l
         world.send(&Ask::get(&format!("/mcp/{token}"))).await;
     }
     world.send(&Ask::get("/mcp?access_token=q-secret-of-a-client")).await;
+    // The query of a resource's URI holds keys as well, whether a rule permits it or not.
+    for place in ["https://drive.example/x", "file:///pub/x"] {
+        for (method, end) in [("read", "?key=q-secret-of-a-client"), ("subscribe", "#q-secret-of-a-client")] {
+            let params = json!({"uri": format!("{place}{end}")});
+            let message = json!({"jsonrpc": "2.0", "id": 1, "method": format!("resources/{method}"), "params": params});
+            world.send(&world.post(message.to_string())).await;
+        }
+    }
+    world.gateway.line(|line| line.contains("\"target\":\"file:///pub/x?key=…\"")).await;
+    let shown = "\"found\":\"resources/read https://drive.example/x?key=…\"";
+    world.gateway.line(|line| line.contains("\"no rule permits this\"") && line.contains(shown)).await;
     world.gateway.line(|line| line.contains("DEBUG") && line.contains("\"reason\":\"token_expired\"")).await;
     audited(&world, "token_in_query").await;
     // The end of a world looks for its secrets in all that the gateway has said.

@@ -102,3 +102,25 @@ async fn login_a2_a_token_that_may_be_stolen_is_a_warning_and_has_a_count_of_its
     assert_eq!(refusals(&login, "token", "reused").await, 1.0);
     login.close().await;
 }
+
+#[tokio::test]
+async fn first_9_attack_437_a_refused_authorization_names_client_and_places_without_their_queries() {
+    let login = LoginPlan::accounts().start().await;
+    login.world.secret("q-secret-of-a-place");
+    let to = |client: &str, back: &str| {
+        Ask::get(&format!("/oauth/authorize?response_type=code&client_id={client}&redirect_uri={back}"))
+    };
+    let back = "https%3A%2F%2Fada%3Aq-secret-of-a-place%40app.example%2Fcallback%E2%80%AEx%3Fkey%3Dq-secret-of-a-place";
+    for ask in [to("desktop", back), to("dyn_gone::error::%E2%80%AE", "https%3A%2F%2Fapp.example%2Fcallback")] {
+        assert_eq!(login.world.send(&ask).await.status, 400);
+    }
+    let redirect = &lines(&login, "authorize", "redirect_uri is not registered for this client", 1).await[0];
+    let words = ["client", "found", "expected"].map(|field| redirect[field].as_str().unwrap_or_default());
+    let wanted = ["desktop", "https://…/callback\\u{202e}x", "http://127.0.0.1:33418/callback"];
+    assert_eq!(words, wanted, "{redirect}");
+    assert!(redirect["advice"].as_str().unwrap().contains("redirect_uris"), "{redirect}");
+    let unknown = &lines(&login, "authorize", "the client is not registered here", 1).await[0];
+    assert_eq!(unknown["client"], "dyn_gone::error::\\u{202e}", "{unknown}");
+    assert!(unknown["advice"].as_str().unwrap().contains("register again"), "{unknown}");
+    login.close().await;
+}

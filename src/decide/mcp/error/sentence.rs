@@ -4,7 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 use super::about::About;
 use crate::{
-    base::{names::Scope, shown::shown, text::Text},
+    base::{
+        names::Scope,
+        shown::{shown, uri_shown},
+        text::Text,
+    },
     decide::{
         mcp::request::target::Target,
         refusal::{Refusal, row::Sentence},
@@ -86,44 +90,25 @@ impl Display for What<'_> {
     }
 }
 
-/// The name of a target for a log line: ` add`; empty if it has none.
-struct Object<'a>(&'a Target);
-
-impl Display for Object<'_> {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        object(self.0, out)
-    }
-}
-
-/// The name of a target, visible and shortened; empty if it has none. The query of a URI may hold a
-/// key, so it is left out.
-#[must_use]
-pub fn asked_for(target: &Target) -> String {
-    let shown = Object(target).to_string();
-    let shown = shown.trim_start();
-    match (target, shown.split_once('?')) {
-        (Target::Resources(_), Some((before, _))) => format!("{before}?…"),
-        _ => shown.to_owned(),
-    }
-}
-
 fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {
     match target {
-        Target::Tool(name) | Target::Prompt(name) | Target::Template(name) | Target::Path(name) => {
+        Target::Tool(name) | Target::Prompt(name) | Target::Path(name) => {
             write!(out, " {}", Shown(name))
         }
-        Target::Resources(uris) => listed(uris, out),
-        Target::Tasks { ids, .. } => listed(ids, out),
+        // The client writes the answer into a log of its own, perhaps, or into a chat.
+        Target::Template(uri) => write!(out, " {}", Shown(&uri_shown(uri).to_string())),
+        Target::Resources(uris) => listed(uris, |uri| uri_shown(uri).to_string(), out),
+        Target::Tasks { ids, .. } => listed(ids, str::to_owned, out),
         Target::Several(_) | Target::Open | Target::Method(_) | Target::TaskList => Ok(()),
         Target::Stream | Target::EndSession => Ok(()),
     }
 }
 
-fn listed(names: &[Text], out: &mut Formatter<'_>) -> fmt::Result {
+fn listed(names: &[Text], written: impl Fn(&str) -> String, out: &mut Formatter<'_>) -> fmt::Result {
     let Some((first, others)) = names.split_first() else {
         return Ok(());
     };
-    write!(out, " {}", Shown(first))?;
+    write!(out, " {}", Shown(&written(first)))?;
     if others.is_empty() { Ok(()) } else { write!(out, " and {} more", others.len()) }
 }
 
