@@ -14,6 +14,7 @@ pub mod explain;
 pub mod file;
 mod file_bytes;
 pub mod flags;
+mod hints;
 mod identity;
 mod implied;
 mod introspection;

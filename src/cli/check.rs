@@ -93,7 +93,7 @@ fn public(settings: &Settings) -> Vec<String> {
             Access::Rules(rules) => never_decide(rules.iter().map(Some)),
         };
         let rules: Vec<String> = (server.policy.public())
-            .filter(|(index, _)| !lost.contains(index))
+            .filter(|(index, _)| !lost.iter().any(|covered| covered.rule == *index))
             .map(|(index, rule)| {
                 format!("{} {} (rules[{index}])", rule.subject.key(), rule.subject.patterns().join(", "))
             })

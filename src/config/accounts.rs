@@ -1,15 +1,12 @@
 //! Reads the file of local accounts: names, password hashes and groups.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use crate::{
     authorization_server::person::accounts::{Account, Accounts, check_hash},
     config::{
         named_file,
-        place::Written,
+        place::{Place, Written},
         problem::quoted,
         reader::{Field, Fields},
         value,
@@ -29,34 +26,39 @@ pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
 }
 
 fn list(field: &Field<'_>) -> Accounts {
-    let (mut names, mut subjects) = (HashSet::new(), HashSet::new());
-    let mut looks: HashMap<String, Box<str>> = HashMap::new();
+    let mut names: HashMap<Box<str>, Place> = HashMap::new();
+    let mut subjects: HashMap<Box<str>, Place> = HashMap::new();
+    let mut looks: HashMap<String, (Box<str>, Place)> = HashMap::new();
     let mut accounts = Vec::new();
     for item in field.full_list("accounts").unwrap_or_default() {
         let Some(read) = item.section("accounts file[]", account) else { continue };
         let (account, name, subject) = read;
         let place = name.place.clone();
-        if !names.insert(account.name.clone()) {
-            field.reading.problem(&name.place, &format!("{} a second time", quoted(&name.value)), "each name once");
-        } else if let Some(subject) = subject.or(Some(name))
-            && !subjects.insert(subject.value.clone())
-        {
+        let subject = subject.unwrap_or_else(|| name.clone());
+        if let Some(first) = names.get(&account.name) {
+            let found = format!("{} a second time", quoted(&name.value));
+            field.reading.problem_see(&name.place, &found, "each name once", first);
+        } else if let Some(first) = subjects.get(&subject.value) {
             // Two users with the same `sub` are one user to every server.
             let found = format!("{}, which is the subject of another account", quoted(&subject.value));
-            field.reading.problem(
+            field.reading.problem_see(
                 &subject.place,
                 &found,
                 "each subject once (an account without `subject` uses its name)",
+                first,
             );
         }
-        if let Some(other) = looks.insert(look(&account.name), account.name.clone())
+        names.entry(account.name.clone()).or_insert(name.place);
+        subjects.entry(subject.value).or_insert(subject.place);
+        if let Some((other, first)) = looks.insert(look(&account.name), (account.name.clone(), place.clone()))
             && other != account.name
         {
             let found = format!("{}, which looks like {}", quoted(&account.name), quoted(&other));
-            field.reading.problem(
+            field.reading.problem_see(
                 &place,
                 &found,
                 "names that people can tell apart: not by case, by invisible characters, or by letters of another script that look the same",
+                &first,
             );
         }
         accounts.push(account);

@@ -17,7 +17,7 @@ use crate::{
     config::{
         claims::claim_value,
         named_file,
-        place::Written,
+        place::{Place, Written},
         problem::{nearest, quoted},
         reader::{Field, Fields},
         server::WrittenServer,
@@ -65,16 +65,20 @@ fn list(field: &Field<'_>, servers: &[WrittenServer]) -> Vec<ApiKeyEntry> {
     if items.len() > API_KEYS_MAX {
         field.reading.problem(&field.place, &format!("{} keys", items.len()), &format!("at most {API_KEYS_MAX} keys"));
     }
-    let (mut names, mut digests) = (HashMap::new(), HashMap::new());
+    let mut names: HashMap<Box<str>, Place> = HashMap::new();
+    let mut digests = HashMap::new();
     let mut entries = Vec::new();
     for item in items.iter().take(API_KEYS_MAX) {
         let Some((entry, name)) = item.section("keys file[]", |fields| entry(fields, Some(servers))) else { continue };
-        if names.insert(entry.name.clone(), ()).is_some() {
-            field.reading.problem(&name.place, &format!("{} a second time", quoted(&name.value)), "each name once");
-        } else if let Some(other) = digests.insert(entry.sha256, entry.name.clone()) {
-            let found = format!("the same key as {}", quoted(&other));
-            field.reading.problem(&name.place, &found, "each key once: one key has one name");
+        if let Some(first) = names.get(&entry.name) {
+            let found = format!("{} a second time", quoted(&name.value));
+            field.reading.problem_see(&name.place, &found, "each name once", first);
+        } else if let Some(other) = digests.insert(entry.sha256, name.clone()) {
+            let Written { value, place }: &Written<Box<str>> = &other;
+            let found = format!("the same key as {}", quoted(value));
+            field.reading.problem_see(&name.place, &found, "each key once: one key has one name", place);
         }
+        names.entry(entry.name.clone()).or_insert(name.place);
         entries.push(entry);
     }
     entries

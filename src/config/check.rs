@@ -43,9 +43,10 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
 fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
     let Some(admin) = sections.admin else { return };
     let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
-    if admin.value.port() != 0 && listeners.any(|listener| listener.value == admin.value) {
+    let same = listeners.find(|listener| admin.value.port() != 0 && listener.value == admin.value);
+    if let Some(listener) = same {
         let found = format!("{}, which is a public listener's", admin.value);
-        reading.problem(&admin.place, &found, "an address of its own");
+        reading.problem_see(&admin.place, &found, "an address of its own", &listener.place);
     }
 }
 
@@ -89,10 +90,10 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
     }
     for (index, (path, place, for_messages)) in paths.iter().enumerate() {
         let same = |other: &&(String, &Place, bool)| other.0.trim_end_matches('/') == path.trim_end_matches('/');
-        let Some((spelled, other, others_messages)) = paths.iter().take(index).find(same) else {
+        let Some((spelled, others_place, others_messages)) = paths.iter().take(index).find(same) else {
             continue;
         };
-        let other = other.key.trim_end_matches(".path");
+        let other = others_place.key.trim_end_matches(".path");
         let found = match (for_messages, others_messages) {
             (false, false) if spelled != path => {
                 format!("the path of {other} but for the slash at its end, which makes no difference")
@@ -103,7 +104,7 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
             // The paths themselves are equal, which is reported already.
             (true, true) => continue,
         };
-        reading.problem(place, &found, "each path once");
+        reading.problem_see(place, &found, "each path once", others_place);
     }
 }
 
@@ -117,9 +118,14 @@ fn one_issuer_introspects(reading: &Reading<'_>, sections: &Sections<'_>) {
         let place = server.path.as_ref().map(|path| &path.place);
         if let (Some(first), Some(second), Some(path)) = (first, second, place) {
             let key = path.key.replace(".path", ".authorization_servers");
+            let place = &Place::new(path.at, &key);
             let found = format!("two with `introspection`: {} and {}", quoted(&first.name), quoted(&second.name));
             let expected = "at most one: an opaque token does not say which of them issued it";
-            reading.problem(&Place::new(path.at, &key), &found, expected);
+            let finding = WrittenFinding::new(place, &found, expected);
+            reading.refuse(match &second.introspection.place {
+                Some(other) => finding.see(other),
+                None => finding,
+            });
         }
     }
 }
@@ -137,8 +143,10 @@ fn clients_have_a_way_in(reading: &Reading<'_>, sections: &Sections<'_>) {
 }
 
 fn one_root_at_most(reading: &Reading<'_>, servers: &[WrittenServer]) {
-    for root in servers.iter().filter_map(|server| server.root.as_ref()).skip(1) {
-        reading.problem(root, "root: true a second time", "`root: true` on at most one server");
+    let mut roots = servers.iter().filter_map(|server| server.root.as_ref());
+    let Some(first) = roots.next() else { return };
+    for root in roots {
+        reading.problem_see(root, "root: true a second time", "`root: true` on at most one server", first);
     }
 }
 
@@ -160,17 +168,19 @@ fn one_root_at_least(reading: &Reading<'_>, servers: &[WrittenServer]) {
 
 /// An upstream that is the gateway itself would make each request a loop.
 fn upstreams_are_elsewhere(reading: &Reading<'_>, sections: &Sections<'_>) {
-    let ours = |peer: &Peer| {
-        let public = sections.public_url.is_some_and(|url| {
+    let is_public = |peer: &Peer| {
+        sections.public_url.is_some_and(|url| {
             url.port() == peer.port && url.host().trim_matches(['[', ']']).eq_ignore_ascii_case(&peer.host)
-        });
-        let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
-        public || listeners.any(|listener| is_listener(peer, listener.value))
+        })
     };
     for upstream in sections.servers.iter().flat_map(|server| server.upstream.iter().chain(&server.legacy_upstream)) {
-        if ours(&upstream.value) {
-            let found = format!("{}:{}, which is this gateway", upstream.value.host, upstream.value.port);
-            reading.problem(&upstream.place, &found, "the address of the MCP server itself");
+        let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
+        let found = format!("{}:{}, which is this gateway", upstream.value.host, upstream.value.port);
+        let finding = WrittenFinding::new(&upstream.place, &found, "the address of the MCP server itself");
+        if let Some(listener) = listeners.find(|listener| is_listener(&upstream.value, listener.value)) {
+            reading.refuse(finding.see(&listener.place));
+        } else if is_public(&upstream.value) {
+            reading.refuse(finding);
         }
     }
 }

@@ -47,15 +47,17 @@ pub(super) fn claim_conditions(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<C
         field.reading.problem(&field.place, "an empty map", "at least one claim");
     }
     let mut conditions: Vec<(Box<str>, Vec<ClaimValue>)> = Vec::new();
+    let mut places: Vec<&Place> = Vec::new();
     for entry in &entries {
         let values = accepted(&entry.value);
         let Some(name) = claim_name(field.reading, &entry.at, entry.name) else { continue };
-        if conditions.iter().any(|(known, _)| *known == name) {
+        if let Some(((_, _), first)) = conditions.iter().zip(&places).find(|((known, _), _)| *known == name) {
             let found = format!("{} for the claim {name} a second time", quoted(entry.name));
-            field.reading.problem(&entry.at, &found, "each claim once");
+            field.reading.problem_see(&entry.at, &found, "each claim once", first);
             continue;
         }
         conditions.push((name, values));
+        places.push(&entry.at);
     }
     Some(conditions)
 }

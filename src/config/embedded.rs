@@ -52,6 +52,7 @@ mod demo;
 mod github;
 mod grants;
 mod oidc;
+mod refresh;
 mod registration;
 mod store;
 
@@ -143,7 +144,7 @@ fn settings(
     read.granted = grants.iter().flatten().flat_map(|rule| rule.scopes.iter().cloned()).collect();
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
-    if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
+    if let Some(field) = long.as_ref().filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
         field.warn(match &login {
             Some(Login::Oidc(_) | Login::GitHub(_)) => {
                 "at most 1h: a user who is disabled at the identity provider, or loses a group there, is noticed only at the next refresh"
@@ -151,7 +152,9 @@ fn settings(
             _ => "at most 1h: a user who loses a group keeps its scopes until the next refresh",
         });
     }
+    let refresh_at = fields.get("refresh_token_ttl");
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
+    refresh::of_lifetimes(refresh_at.as_ref(), long.as_ref(), (refresh_token_ttl, access_token_ttl));
     let refresh_grace = value::duration(fields, &REFRESH_GRACE);
     let step_up = fields.get("step_up").and_then(|field| field.bool()).unwrap_or(true);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));

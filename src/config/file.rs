@@ -60,6 +60,13 @@ pub fn load_for(path: &Path, demo: &DemoAccount) -> Result<Loaded, Problems> {
     let start = Position { line: 1, column: 1 };
     let unreadable = |cause: io::Error| match secret::too_large(&cause) {
         Some(expected) => refuse(&name, start, "a larger file".to_owned(), &expected),
+        None if path.is_dir() => {
+            refuse(&name, start, "a folder".to_owned(), "a file, such as gateway.yaml in this folder")
+        }
+        None if path.exists() && !path.is_file() => {
+            let expected = "a regular file, or `-` for standard input, as in `… | portcullis check -`";
+            refuse(&name, start, "a pipe or a device (not a regular file)".to_owned(), expected)
+        }
         None => refuse(&name, start, format!("a file that cannot be read ({cause})"), "a configuration file"),
     };
     let whole = std::path::absolute(path).map_err(unreadable)?;
@@ -77,6 +84,11 @@ pub fn load_for(path: &Path, demo: &DemoAccount) -> Result<Loaded, Problems> {
 /// It is not UTF-8: where.
 pub fn decoded<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Problems> {
     std::str::from_utf8(bytes).map_err(|fault| {
+        if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+            let at = Position { line: 1, column: 1 };
+            let expected = "UTF-8 text: older versions of PowerShell write UTF-16 with `>`";
+            return refuse(name, at, "text in UTF-16".to_owned(), expected);
+        }
         let good = bytes.get(..fault.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok()).unwrap_or_default();
         let column = good.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
         let at = Position { line: good.matches('\n').count() + 1, column };
@@ -106,7 +118,7 @@ pub struct Surroundings<'a> {
 /// Every problem that it has.
 pub fn read_around(text: &str, name: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> {
     let reading = Reading::new(name, around.folder, around.lookup, around.demo);
-    let root = slips::parse(text, &reading);
+    let root = slips::parse(text, &reading).filter(|root| slips::is_configuration(&reading, root));
     let settings = root.as_ref().and_then(|root| Field::root(&reading, root).section("", whole));
     let Findings { warnings, notes, files } = reading.finish()?;
     match (settings, root) {

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use crate::{
     config::{
         claims::claim_name,
-        place::Written,
+        place::{Place, Written},
         reader::{Field, Fields},
         secret, value,
     },
@@ -108,16 +108,18 @@ fn forward(fields: &mut Fields<'_>) -> Option<ReferredCredential> {
 /// `identity_headers`.
 fn headers(field: &Field<'_>) -> Vec<IdentityHeader> {
     let mut headers: Vec<IdentityHeader> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for entry in field.entries("claims by header").unwrap_or_default() {
         let name = value::header(field.reading, &entry.at, entry.name, CREDENTIALS);
         let claim =
             entry.value.text("a claim's name").and_then(|text| claim_name(field.reading, &entry.value.place, text));
         let (Some(name), Some(claim)) = (name, claim) else { continue };
-        if headers.iter().any(|other| other.name == name) {
+        if let Some((_, first)) = headers.iter().zip(&places).find(|(other, _)| other.name == name) {
             let found = format!("the header {name} a second time");
-            field.reading.problem(&entry.at, &found, "each header once, in any case");
+            field.reading.problem_see(&entry.at, &found, "each header once, in any case", first);
             continue;
         }
+        places.push(entry.at);
         headers.push(IdentityHeader { name, claim });
     }
     headers

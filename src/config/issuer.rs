@@ -124,10 +124,11 @@ pub(super) fn authorization_servers(
 /// A token's `iss` must pick one entry: with two, an attacker would choose the weaker one.
 fn only_once(field: &Field<'_>, issuers: &mut Vec<Written<Issuer>>, issuer: &Written<Issuer>) {
     match issuers.iter().find(|other| other.value == issuer.value) {
-        Some(other) => field.reading.problem(
+        Some(other) => field.reading.problem_see(
             &issuer.place,
             &format!("the issuer of {}", other.place.key.trim_end_matches(".issuer").trim_end_matches(".embedded")),
             "each issuer once",
+            &other.place,
         ),
         None => issuers.push(issuer.clone()),
     }
@@ -235,7 +236,7 @@ fn vendor(field: &Field<'_>) -> Option<&'static Vendor> {
 fn token_types(field: &Field<'_>) -> Vec<Box<str>> {
     const EXPECTED: &str = "a JWT type such as at+jwt or JWT";
     let Some(items) = field.full_list("JWT types") else { return Vec::new() };
-    let mut types: Vec<Box<str>> = Vec::new();
+    let mut types: Vec<Written<Box<str>>> = Vec::new();
     for item in &items {
         let Some(text) = item.text(EXPECTED) else { continue };
         let bare = token_type::short(text);
@@ -244,13 +245,14 @@ fn token_types(field: &Field<'_>) -> Vec<Box<str>> {
             item.wrong::<()>(EXPECTED);
         } else if token_type::is_other(&bare) {
             item.wrong::<()>("a type of access tokens: this one is for another purpose (RFC 8725 §3.12)");
-        } else if types.iter().any(|known| **known == *bare) {
-            field.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");
+        } else if let Some(known) = types.iter().find(|known| *known.value == *bare) {
+            let found = format!("{} a second time", quoted(text));
+            field.reading.problem_see(&item.place, &found, "each one once", &known.place);
         } else {
-            types.push(bare.into());
+            types.push(Written { value: bare.into(), place: item.place.clone() });
         }
     }
-    types
+    types.into_iter().map(|one| one.value).collect()
 }
 
 /// Nearly every token has a client: where its claim comes first, no later one ever counts.

@@ -94,9 +94,11 @@ pub(super) fn listeners(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Ve
     let read: Vec<WrittenListener> = items.iter().map(|item| listener(item, public_url)).collect();
     for (index, one) in read.iter().enumerate() {
         let Some(address) = &one.address else { continue };
-        let earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
-        if address.value.port() != 0 && earlier.clone().any(|other| other.value == address.value) {
-            field.reading.problem(&address.place, &format!("{} a second time", address.value), "each address once");
+        let mut earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
+        let same = earlier.find(|other| address.value.port() != 0 && other.value == address.value);
+        if let Some(other) = same {
+            let found = format!("{} a second time", address.value);
+            field.reading.problem_see(&address.place, &found, "each address once", &other.place);
         }
     }
     read

@@ -1,8 +1,9 @@
 //! Reads one value or one map of the tree, and records every mistake in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::config::{
+    hints,
     keys::everywhere::{self, elsewhere},
     place::Place,
     problem::{key_word, nearest, quoted},
@@ -25,14 +26,15 @@ impl<'r> Field<'r> {
 
     /// Records a mistake. The message shows the value.
     pub(super) fn wrong<T>(&self, expected: &str) -> Option<T> {
-        self.reading.problem(&self.place, &self.shown(), expected);
+        self.reading.problem(&self.place, &self.shown(), &self.hinted(expected));
         None
     }
 
     /// Like [`Self::wrong`], with a suggestion from `words`.
     pub(super) fn wrong_word<'w, T>(&self, expected: &str, words: impl IntoIterator<Item = &'w str>) -> Option<T> {
         let near = self.scalar_text().and_then(|text| nearest(text, words));
-        self.reading.problem_near(&self.place, &self.shown(), expected, near);
+        let expected = if near.is_some() { expected.to_owned() } else { self.hinted(expected) };
+        self.reading.problem_near(&self.place, &self.shown(), &expected, near);
         None
     }
 
@@ -40,6 +42,14 @@ impl<'r> Field<'r> {
     pub(super) fn wrong_near<T>(&self, expected: &str, meant: &str) -> Option<T> {
         self.reading.problem_near(&self.place, &self.shown(), expected, Some(meant.to_owned()));
         None
+    }
+
+    /// What is expected, and the slip of typing that the value shows.
+    fn hinted(&self, expected: &str) -> String {
+        match &self.node.value {
+            Value::Scalar { text, plain } => format!("{expected}{}", hints::of(text, *plain)),
+            _ => expected.to_owned(),
+        }
     }
 
     /// Like [`Self::wrong`], but the message shows the kind of the value and not the value.
@@ -84,6 +94,11 @@ impl<'r> Field<'r> {
             Value::Scalar { text, .. } => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether it is a scalar without quotes.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self.node.value, Value::Scalar { plain: true, .. })
     }
 
     pub(super) fn is_map(&self) -> bool {
@@ -135,6 +150,7 @@ impl<'r> Field<'r> {
             Some(Meaning::Text("no" | "off" | "n" | "No" | "Off" | "NO" | "OFF" | "N")) => {
                 self.wrong_near("true or false", "false")
             }
+            Some(Meaning::Text(text @ ("true" | "false"))) => self.wrong_near("true or false without quotes", text),
             _ => self.wrong_kind("true or false"),
         }
     }
@@ -159,16 +175,18 @@ impl<'r> Field<'r> {
             return Some(*value);
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        self.wrong_word(&one_of(&names), names.iter().copied())
+        // `warning` is `warn` elsewhere.
+        let begins = |word: &&&str| text.is_some_and(|text| word.len() > 2 && text.to_lowercase().starts_with(**word));
+        match names.iter().find(begins) {
+            Some(word) => self.wrong_near(&one_of(&names), word),
+            None => self.wrong_word(&one_of(&names), names.iter().copied()),
+        }
     }
 
     /// The elements of a list, each with its path, such as `listen[0]`.
     pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
         let Value::List(items) = &self.node.value else {
-            let how = match self.node.value {
-                Value::Map(_) => ", each of which begins with `- `",
-                _ => ", in brackets",
-            };
+            let how = hints::how_to_list(expected, self.is_map());
             return self.wrong_kind(&format!("a list of {expected}{how}"));
         };
         let name = |index: usize| format!("{}[{index}]", self.place.key);
@@ -192,10 +210,15 @@ impl<'r> Field<'r> {
     /// A list without duplicates.
     pub(super) fn distinct(&self, expected: &str) -> Option<Vec<Self>> {
         let items = self.list(expected)?;
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<&str, &Place> = HashMap::new();
         for item in &items {
-            if let Some(text) = item.scalar_text().filter(|text| !seen.insert(*text)) {
-                self.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");
+            let Some(text) = item.scalar_text() else { continue };
+            match seen.get(text) {
+                Some(first) => {
+                    let found = format!("{} a second time", quoted(text));
+                    self.reading.problem_see(&item.place, &found, "each one once", first);
+                }
+                None => _ = seen.insert(text, &item.place),
             }
         }
         Some(items)

@@ -64,6 +64,8 @@ pub(super) struct Reading<'a> {
     notes: RefCell<Vec<Problem>>,
     /// Places where the text itself is explained: what else is found there follows from it.
     explained: RefCell<Vec<Position>>,
+    /// Places where `#` begins a comment in place of a value.
+    hidden: RefCell<Vec<Position>>,
     files: RefCell<Vec<PathBuf>>,
     /// Files that are watched elsewhere once the settings are in force.
     elsewhere: RefCell<Vec<PathBuf>>,
@@ -84,6 +86,7 @@ impl<'a> Reading<'a> {
             warnings: RefCell::default(),
             notes: RefCell::default(),
             explained: RefCell::default(),
+            hidden: RefCell::default(),
             files: RefCell::default(),
             elsewhere: RefCell::default(),
             entries: RefCell::default(),
@@ -114,9 +117,16 @@ impl<'a> Reading<'a> {
 
     /// Records a problem.
     pub(super) fn refuse(&self, finding: WrittenFinding<'_>) {
-        if !self.explained.borrow().contains(&finding.place.at) {
-            self.problems.borrow_mut().push(self.describe(finding));
+        if self.explained.borrow().contains(&finding.place.at) {
+            return;
         }
+        let is_hidden = finding.found == "nothing" && self.hidden.borrow().contains(&finding.place.at);
+        let mut problem = self.describe(finding);
+        if is_hidden {
+            problem.found.push_str(", because `#` begins a comment here");
+            problem.expected.push_str(" (in quotes, if it begins with `#`)");
+        }
+        self.problems.borrow_mut().push(problem);
     }
 
     /// Records a problem of the text itself. What readers find at its place follows from it, and is
@@ -124,6 +134,11 @@ impl<'a> Reading<'a> {
     pub(super) fn explain(&self, at: Position, found: &str, expected: &str) {
         self.problem(&Place::new(at, ""), found, expected);
         self.explained(at);
+    }
+
+    /// Nothing is found at this place because `#` begins a comment there.
+    pub(super) fn hides(&self, at: Position) {
+        self.hidden.borrow_mut().push(at);
     }
 
     /// What readers find at this place follows from something else that was reported.

@@ -38,7 +38,13 @@ pub(super) fn access(
     needed: &RefCell<Vec<NeededScope>>,
 ) -> Option<(Access, RulePlaces)> {
     fields.exactly_one(&["access", "rules"], |kind, field| match kind {
-        "access" => field.word(&[("authenticated", ())]).map(|()| (Access::Authenticated, RulePlaces::default())),
+        "access" if field.scalar_text() == Some("authenticated") => {
+            Some((Access::Authenticated, RulePlaces::default()))
+        }
+        "access" => field.wrong_word(
+            "authenticated, or `rules` in place of `access`: only a rule can have `public: true`",
+            ["authenticated"],
+        ),
         _ => {
             let (rules, places) = rules(&field, needed)?;
             let access = Access::Authenticated;
@@ -162,6 +168,11 @@ fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
                 let found = format!("{}, a method of no version of MCP", quoted(text));
                 let expected = "a method as a version spells it, or a name that does not look like one";
                 field.reading.warn(WrittenFinding::new(&field.place, &found, expected).near(Some(meant.to_owned())));
+            }
+            if field.is_bare() && text.trim().contains(' ') && !text.contains(':') {
+                let found = format!("{}, one pattern with a space in it", quoted(text));
+                let expected = "a comma between two patterns, or quotes around one";
+                field.reading.warning(&field.place, &found, expected);
             }
             Some(text)
         }

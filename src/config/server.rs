@@ -287,7 +287,12 @@ fn known_scopes(connect: &[Scope], access: &Access) -> Vec<Scope> {
 fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut WrittenServer) -> Option<LegacySse> {
     if !field.is_map() {
         let is_off = matches!(field.scalar_text(), Some("off" | "false"));
-        return if is_off { None } else { field.wrong("off, or a map with `path` and `upstream`") };
+        const EXPECTED: &str = "off, or a map with `path` and `upstream`";
+        return match field.scalar_text() {
+            _ if is_off => None,
+            Some("no" | "No" | "NO" | "none") => field.wrong_near(EXPECTED, "off"),
+            _ => field.wrong(EXPECTED),
+        };
     }
     field.section("servers.*.legacy_sse", |fields| {
         let path = fields.need("path", "the public path of the event stream, such as /weather/sse");

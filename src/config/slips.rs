@@ -5,6 +5,7 @@
 
 use crate::config::{
     keys::everywhere,
+    place::Position,
     problem::key_word,
     reading::Reading,
     tree::{self, KeyNode, Meaning, Node, Value},
@@ -17,8 +18,52 @@ const NO_BREAK: char = '\u{A0}';
 /// Parses `text`, the whole of a file, and mends what it holds.
 pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
     let mut root = tree::parse(text, reading)?;
+    hidden(reading, &root, &text.lines().collect::<Vec<_>>());
     node(reading, &mut root, "");
     Some(root)
+}
+
+/// Whether `root` can be a configuration. If not, that is the only problem.
+pub(super) fn is_configuration(reading: &Reading<'_>, root: &Node) -> bool {
+    let wrong = whole(root);
+    if let Some((at, found, expected)) = wrong {
+        reading.explain(at, found, expected);
+    }
+    wrong.is_none()
+}
+
+/// What is wrong with the file as a whole.
+fn whole(root: &Node) -> Option<(Position, &'static str, &'static str)> {
+    const EXPECTED: &str = "a configuration, such as `portcullis init` writes it";
+    match &root.value {
+        Value::Map(entries) if entries.is_empty() => Some((root.at, "a file without a setting", EXPECTED)),
+        Value::Scalar { .. } if is_nothing(root) => Some((root.at, "a file without a setting", EXPECTED)),
+        Value::List(_) => Some((root.at, "a list", "a map: keys with values, such as `public_url: …`, without `- `")),
+        Value::Map(entries) => {
+            let has = |name: &str| entries.iter().find(|(key, _)| key.text == name).map(|(key, _)| key.at);
+            let at = has("apiVersion").filter(|_| has("kind").is_some())?;
+            Some((at, "a manifest of Kubernetes", "the configuration alone: the text below `gateway.yaml: |` in it"))
+        }
+        Value::Scalar { .. } => None,
+    }
+}
+
+/// Marks values that are empty because `#` begins a comment there.
+fn hidden(reading: &Reading<'_>, of: &Node, lines: &[&str]) {
+    match &of.value {
+        Value::Scalar { .. } if is_nothing(of) => {
+            let line = of.at.line.checked_sub(1).and_then(|index| lines.get(index));
+            let rest: String =
+                line.map(|line| line.chars().skip(of.at.column.saturating_sub(1)).collect()).unwrap_or_default();
+            let comment = rest.trim_start_matches([':', '-', ' ', '\t']).strip_prefix('#');
+            if comment.is_some_and(|comment| comment.starts_with(|first: char| !first.is_whitespace())) {
+                reading.hides(of.at);
+            }
+        }
+        Value::Scalar { .. } => {}
+        Value::List(items) => items.iter().for_each(|item| hidden(reading, item, lines)),
+        Value::Map(entries) => entries.iter().for_each(|(_, value)| hidden(reading, value, lines)),
+    }
 }
 
 fn node(reading: &Reading<'_>, of: &mut Node, path: &str) {
@@ -77,6 +122,12 @@ fn key(reading: &Reading<'_>, key: &mut KeyNode, value: &mut Node) {
     } else if key.text.starts_with(CURLY) {
         reading.explain(key.at, "typographic quotes around a key", "the key without quotes");
         key.text = key.text.trim_matches(CURLY).to_owned();
+    }
+    if key.text.starts_with("//") || key.text.starts_with("/*") {
+        let expected = "`#` at the beginning of a comment: JSON and YAML have no other";
+        reading.explain(key.at, "a comment that begins with `//` or `/*`", expected);
+        // The rest of the key is on another line.
+        key.text = key.text.rsplit_once(['"', '\n', ' ']).map_or_else(String::new, |(_, last)| last.to_owned());
     }
     if let Some(bare) = key.text.strip_prefix('-').filter(|bare| everywhere::is_key(bare)) {
         reading.explain(

@@ -22,6 +22,46 @@ pub(super) fn counted(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// Other names of units, in lower case.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("", "s"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("min", "m"),
+    ("mins", "m"),
+    ("minute", "m"),
+    ("minutes", "m"),
+    ("hr", "h"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("day", "d"),
+    ("days", "d"),
+    ("msec", "ms"),
+    ("", "B"),
+    ("byte", "B"),
+    ("bytes", "B"),
+    ("k", "KiB"),
+    ("kb", "KiB"),
+    ("m", "MiB"),
+    ("mb", "MiB"),
+    ("g", "GiB"),
+    ("gb", "GiB"),
+];
+
+/// What `text`, a number with another unit or without one, probably means: `10 MB` is `10MiB`.
+pub(super) fn meant(text: &str, units: &[(&str, u64)], is_good: impl Fn(u64) -> bool) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at_checked(end)?;
+    let unit = unit.trim().to_lowercase();
+    let known = |name: &&str| units.iter().any(|(known, _)| known == name);
+    let same = units.iter().map(|(name, _)| *name).find(|name| name.to_lowercase() == unit);
+    let other = || OTHER_NAMES.iter().filter(|(name, _)| **name == *unit).map(|(_, name)| *name).find(known);
+    let meant = format!("{digits}{}", same.or_else(other)?);
+    counted(&meant, units).filter(|count| is_good(*count) && meant != text).map(|_| meant)
+}
+
 /// Writes `count` in the largest unit that leaves no remainder.
 fn written(count: u64, units: &[(&str, u64)]) -> String {
     let whole = units.iter().find(|(_, factor)| count.is_multiple_of(*factor) && count >= *factor);
@@ -81,6 +121,24 @@ mod tests {
         for text in ["1ms", "90s", "5m", "24h", "25h", "30d", "1500ms"] {
             let millis = counted(text, DURATION_UNITS).unwrap();
             assert_eq!(duration_text(Duration::from_millis(millis)), text);
+        }
+        for (text, units, expected) in [
+            ("30", DURATION_UNITS, Some("30s")),
+            ("30 seconds", DURATION_UNITS, Some("30s")),
+            ("1min", DURATION_UNITS, Some("1m")),
+            ("2 Hours", DURATION_UNITS, Some("2h")),
+            ("5M", DURATION_UNITS, Some("5m")),
+            ("10MB", SIZE_UNITS, Some("10MiB")),
+            ("10m", SIZE_UNITS, Some("10MiB")),
+            ("64 kib", SIZE_UNITS, Some("64KiB")),
+            ("1000000", SIZE_UNITS, Some("1000000B")),
+            ("0", SIZE_UNITS, None),
+            ("30s", DURATION_UNITS, None),
+            ("1.5m", DURATION_UNITS, None),
+            ("soon", DURATION_UNITS, None),
+            ("10 parsecs", DURATION_UNITS, None),
+        ] {
+            assert_eq!(meant(text, units, |count| count > 0).as_deref(), expected, "{text}");
         }
         assert_eq!(size_text(4 << 20), "4MiB");
         assert_eq!(size_text(1025), "1025B");

@@ -43,7 +43,7 @@ pub(super) fn explain(text: &str, at: Position, kind: &ErrorKind) -> Unreadable 
         .or_else(|| special(&lines, at, kind))
         .or_else(|| tab(&lines, at, kind))
         .or_else(|| quote(&lines, &marks, at, kind))
-        .or_else(|| bracket(&lines, &marks, at, kind))
+        .or_else(|| bracket(&lines, &marks, (text, at), kind))
         .or_else(|| line(&lines, at, kind))
         .unwrap_or_else(|| Unreadable {
             at,
@@ -88,6 +88,11 @@ fn special(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unr
                 _ => Unreadable::new(at, "`&` without quotes, which in YAML names a value", "quotes around the value"),
             }
         }
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+            let found = format!("the control character U+{:04X}", u32::from(*character));
+            let column = line.column_of(&character.to_string()).unwrap_or(at.column);
+            Unreadable::new(Position { column, ..at }, found, "text without it")
+        }
         ErrorKind::UnexpectedCharacter { character } => {
             let found = format!("a value that begins with {character}, which YAML reserves");
             Unreadable::new(at, found, "quotes around the value")
@@ -105,6 +110,11 @@ fn special(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unr
         ErrorKind::BomInsideDocument => {
             Unreadable::new(at, "a byte order mark in the middle of the file", "the file without it")
         }
+        _ if line.char_at(at.column) == Some('#') => Unreadable::new(
+            at,
+            "`#` without quotes, which in YAML begins a comment",
+            "quotes around the value, if it begins with `#`; otherwise a space before the comment",
+        ),
         _ => None,
     }
 }
@@ -165,7 +175,12 @@ fn quote(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) 
 }
 
 /// A bracket that is not closed, or closes nothing.
-fn bracket(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
+fn bracket(
+    lines: &TypedLines<'_>,
+    marks: &Marks,
+    (text, at): (&str, Position),
+    kind: &ErrorKind,
+) -> Option<Unreadable> {
     let close = |open: char| if open == '[' { ']' } else { '}' };
     match kind {
         ErrorKind::MismatchedFlowCollectionEnd { open, close: found } => {
@@ -190,10 +205,25 @@ fn bracket(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind
         return Unreadable::new(at, format!("`{open}` that is not closed"), format!("`{}` at its end", close(*open)));
     }
     let (opened, sign) = *marks.brackets.last()?;
+    let lacks_comma =
+        matches!(kind, ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator);
+    // JSON has brackets around the whole file.
+    let is_closed = || {
+        let whole = Marks::until(text, Position { line: lines.count() + 1, column: 1 });
+        whole.brackets.is_empty() && whole.quote.is_none()
+    };
     // The next line does not look like the rest of a list or a map in brackets.
-    if opened.line < at.line || at.line > lines.count() {
+    if at.line > lines.count() || (opened.line < at.line && !(lacks_comma && is_closed())) {
         let found = format!("`{sign}` that is not closed");
-        return Unreadable::new(opened, found, format!("`{}` at its end", close(sign)));
+        let line = lines.at(opened.line)?;
+        return match line.comment().filter(|comment| comment.contains(close(sign))) {
+            Some(_) => Unreadable::new(
+                opened,
+                format!("{found}: `#` after a space hides the rest of its line"),
+                format!("`{}` before the comment, or quotes around a value that has `#`", close(sign)),
+            ),
+            None => Unreadable::new(opened, found, format!("`{}` at its end", close(sign))),
+        };
     }
     match kind {
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
@@ -210,6 +240,10 @@ fn bracket(lines: &TypedLines<'_>, marks: &Marks, at: Position, kind: &ErrorKind
 fn line(lines: &TypedLines<'_>, at: Position, kind: &ErrorKind) -> Option<Unreadable> {
     let here = lines.at(at.line)?;
     let above = lines.before(at.line);
+    if let Some(line) = [Some(here), above].into_iter().flatten().find(|line| line.body().starts_with("//")) {
+        let at = Position { line: line.number, column: line.indent + 1 };
+        return Unreadable::new(at, "`//`, which begins no comment in YAML", "`#` in place of `//`");
+    }
     match kind {
         ErrorKind::MappingValueNotAllowed => {
             if let Some(column) = here.second_colon() {

@@ -174,7 +174,14 @@ pub(super) fn url<'r>(field: &Field<'r>) -> Option<WrittenUrl<'r>> {
             doubt(field, text, &url);
             Some(url)
         }
-        Err(expected) => field.wrong(expected),
+        Err(expected) => {
+            let meant = format!("http://{text}");
+            let is_host = !text.contains(['?', '@']) && !text.contains("//") && text.contains(':');
+            match is_host && value::url(&meant).is_ok() {
+                true => field.wrong_near(expected, &meant),
+                false => field.wrong(expected),
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         problem::quoted,
         reader::{Entry, Field, Fields},
         reading::Reading,
-        units::{DURATION_MAX, DURATION_UNITS, SIZE_UNITS, counted, duration_text, size_text},
+        units::{DURATION_MAX, DURATION_UNITS, SIZE_UNITS, counted, duration_text, meant, size_text},
     },
 };
 
@@ -30,7 +30,12 @@ pub(super) fn duration_of(field: &Field<'_>, (least, most): (Duration, Duration)
     found.or_else(|| {
         let bounds = format!("{} to {}", duration_text(least), duration_text(most));
         let long = if most > DURATION_MAX { "30d" } else { "24h" };
-        field.wrong(&format!("{besides}a duration such as 30s, 5m or {long}, from {bounds}"))
+        let expected = format!("{besides}a duration such as 30s, 5m or {long}, from {bounds}");
+        let is_good = |millis| (least..=most).contains(&Duration::from_millis(millis));
+        match field.scalar_text().and_then(|text| meant(text, DURATION_UNITS, is_good)) {
+            Some(meant) => field.wrong_near(&expected, &meant),
+            None => field.wrong(&expected),
+        }
     })
 }
 
@@ -59,8 +64,13 @@ pub(super) fn size_between(
     let Some(field) = fields.get(key) else { return default };
     let found = field.scalar_text().and_then(|text| counted(text, SIZE_UNITS));
     found.filter(|found| (least..=most).contains(found)).unwrap_or_else(|| {
-        let (least, most) = (size_text(least), size_text(most));
-        field.wrong::<u64>(&format!("a size with its unit (B, KiB, MiB, GiB), from {least} to {most}{why}"));
+        let bounds = format!("from {} to {}", size_text(least), size_text(most));
+        let expected = format!("a size with its unit (B, KiB, MiB, GiB), {bounds}{why}");
+        let is_good = |bytes| (least..=most).contains(&bytes);
+        match field.scalar_text().and_then(|text| meant(text, SIZE_UNITS, is_good)) {
+            Some(meant) => field.wrong_near::<u64>(&expected, &meant),
+            None => field.wrong(&expected),
+        };
         default
     })
 }

@@ -3,7 +3,12 @@
 use crate::{
     base::{names::is_loopback_name, percent::unescape},
     config::{
-        check::sections::Sections, documents::WrittenDocument, place::Written, problem::quoted, reading::Reading,
+        check::sections::Sections,
+        documents::WrittenDocument,
+        embedded::WrittenEmbedded,
+        place::{Place, Written},
+        problem::quoted,
+        reading::{Reading, WrittenFinding},
         server::WrittenServer,
     },
     decide::{
@@ -39,29 +44,41 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
         health_is_free(reading, &own, sections, health);
     }
     for entry in sections.servers.iter().flat_map(|server| &server.paths) {
-        if let Some(covered) = own.covered_by(&entry.value) {
-            let found = format!("{}, which covers {covered}", entry.value.pattern.as_str());
-            reading.problem(&entry.place, &found, "paths that the gateway does not answer itself");
+        if let Some(Taken { words, by }) = own.covered_by(&entry.value) {
+            let found = format!("{}, which covers {words}", entry.value.pattern.as_str());
+            refuse(reading, &entry.place, &found, "paths that the gateway does not answer itself", by);
         }
     }
 }
 
 /// The answer to a probe replaces any other at its path: a monitor of the MCP server would see it
 /// healthy for ever.
-fn health_is_free(reading: &Reading<'_>, own: &OwnPaths, sections: &Sections<'_>, health: &Written<Box<str>>) {
+fn health_is_free(reading: &Reading<'_>, own: &OwnPaths<'_>, sections: &Sections<'_>, health: &Written<Box<str>>) {
     let path = &*health.value;
-    let mut documents = sections.documents.iter().filter_map(|document| document.settings.as_ref());
+    let mut documents = sections.documents.iter();
     let mut entries = sections.servers.iter().flat_map(|server| &server.paths);
-    let taken = if own.owner_of(path).is_some() {
-        "which the gateway answers already".to_owned()
-    } else if documents.any(|document| *document.path == *path) {
-        "which is one of `documents`".to_owned()
+    let (taken, by) = if let Some(owner) = own.owner_of(path) {
+        ("which the gateway answers already".to_owned(), owner.by)
+    } else if let Some(document) =
+        documents.find(|document| document.settings.as_ref().is_some_and(|of| *of.path == *path))
+    {
+        ("which is one of `documents`".to_owned(), Some(&document.place))
     } else if let Some(entry) = entries.find(|entry| entry.value.pattern.matches(path)) {
-        format!("which {} matches ({})", entry.value.pattern.as_str(), entry.place.key)
+        (format!("which {} matches ({})", entry.value.pattern.as_str(), entry.place.key), Some(&entry.place))
     } else {
         return;
     };
-    reading.problem(&health.place, &format!("{}, {taken}", quoted(path)), "a path of its own, such as /healthz");
+    let found = format!("{}, {taken}", quoted(path));
+    refuse(reading, &health.place, &found, "a path of its own, such as /healthz", by);
+}
+
+/// A problem, with the place of what has the path already.
+fn refuse(reading: &Reading<'_>, place: &Place, found: &str, expected: &str, by: Option<&Place>) {
+    let finding = WrittenFinding::new(place, found, expected);
+    reading.refuse(match by {
+        Some(other) => finding.see(other),
+        None => finding,
+    });
 }
 
 /// Warns of a public path that clients may write to.
@@ -88,7 +105,7 @@ fn is_of_one_server(reading: &Reading<'_>, entry: &Written<PathEntry>, earlier: 
     if let Some(other) = earlier.iter().flat_map(|server| &server.paths).find(overlaps) {
         let pattern = entry.value.pattern.as_str();
         let found = format!("{pattern}, which overlaps {} ({})", other.value.pattern.as_str(), other.place.key);
-        reading.problem(&entry.place, &found, "paths of one server alone");
+        reading.problem_see(&entry.place, &found, "paths of one server alone", &other.place);
     }
 }
 
@@ -98,9 +115,12 @@ fn is_of_one_server(reading: &Reading<'_>, entry: &Written<PathEntry>, earlier: 
 fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenServer, entry: &Written<PathEntry>) {
     let Some(own) = &server.settings else { return };
     let PathEntry { pattern, methods, .. } = &entry.value;
-    for other in sections.servers.iter().filter_map(|server| server.settings.as_ref()) {
+    for written in sections.servers {
+        let Some(other) = &written.settings else { continue };
         let legacy = other.legacy_sse.as_ref().map(|legacy| &legacy.upstream);
-        for upstream in std::iter::once(&other.upstream).chain(legacy) {
+        let upstreams = std::iter::once((&other.upstream, &written.upstream));
+        for (upstream, at) in upstreams.chain(legacy.map(|legacy| (legacy, &written.legacy_upstream))) {
+            let at = at.as_ref().map(|at| &at.place);
             if !is_one_place(upstream, &own.upstream) {
                 continue;
             }
@@ -111,7 +131,7 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
                      it runs, and a message there would be judged by no rule",
                     other.name
                 );
-                reading.problem(&entry.place, &found, &expected);
+                refuse(reading, &entry.place, &found, &expected, at);
                 return;
             }
             let path = upstream.path_and_query.split('?').next().unwrap_or("/");
@@ -126,7 +146,7 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
                     "paths that miss the MCP endpoint of servers.{}: a call there would be judged by no rule",
                     other.name
                 );
-                reading.problem(&entry.place, &found, &expected);
+                refuse(reading, &entry.place, &found, &expected, at);
                 return;
             }
         }
@@ -166,25 +186,32 @@ fn shown(upstream: &UpstreamSettings, path: &str) -> String {
     format!("{scheme}://{}{path}", upstream.authority)
 }
 
-fn document_is_free(reading: &Reading<'_>, own: &OwnPaths, document: &WrittenDocument) {
+fn document_is_free(reading: &Reading<'_>, own: &OwnPaths<'_>, document: &WrittenDocument) {
     let Some(settings) = &document.settings else { return };
-    if let Some(taken) = own.owner_of(&settings.path) {
-        reading.problem(&document.place, &taken, "a path that the gateway does not answer itself");
+    if let Some(Taken { words, by }) = own.owner_of(&settings.path) {
+        refuse(reading, &document.place, &words, "a path that the gateway does not answer itself", by);
     }
 }
 
 /// The paths that the gateway answers itself.
-struct OwnPaths {
+struct OwnPaths<'s> {
     routes: Routes,
-    /// The key of each server, indexed as in `routes`.
-    servers: Vec<String>,
-    /// Path and key of each embedded authorization server, indexed as in `routes`.
-    issuers: Vec<(String, String)>,
+    /// Key and place of the path of each server, indexed as in `routes`.
+    servers: Vec<(String, &'s Place)>,
+    /// Path, key and its place of each embedded authorization server, indexed as in `routes`.
+    issuers: Vec<(String, &'s str, &'s Place)>,
 }
 
-impl OwnPaths {
+/// What has a path already.
+struct Taken<'s> {
+    words: String,
+    /// Where it is written, if it is.
+    by: Option<&'s Place>,
+}
+
+impl<'s> OwnPaths<'s> {
     /// `None` if a path is wrong, which is reported elsewhere.
-    fn of(sections: &Sections<'_>) -> Option<Self> {
+    fn of(sections: &Sections<'s>) -> Option<Self> {
         let (mut entries, mut servers) = (Vec::new(), Vec::new());
         let main = sections.servers.iter().map(|server| (server.path.as_ref(), server.root.is_some(), false));
         let legacy = sections.servers.iter().filter(|server| server.legacy_path.is_some());
@@ -192,51 +219,65 @@ impl OwnPaths {
         for (path, root, legacy) in main.chain(legacy) {
             let path = path?;
             entries.push(RouteEntry { path: &path.value, root, legacy });
-            servers.push(path.place.key.trim_end_matches(".path").trim_end_matches(".legacy_sse").to_owned());
+            let key = path.place.key.trim_end_matches(".path").trim_end_matches(".legacy_sse").to_owned();
+            servers.push((key, &path.place));
         }
         let embedded = sections.issuers.iter().filter_map(|issuer| issuer.embedded.as_ref());
-        let issuers: Option<Vec<(String, String)>> =
-            embedded.map(|one| Some((one.path.as_ref()?.value.to_string(), one.place.key.clone()))).collect();
-        let issuers = issuers?;
-        let paths: Vec<&str> = issuers.iter().map(|(path, _)| path.as_str()).collect();
+        let issuer = |one: &'s WrittenEmbedded| {
+            let path = one.path.as_ref()?;
+            Some((path.value.to_string(), one.place.key.as_str(), &path.place))
+        };
+        let issuers: Vec<_> = embedded.map(issuer).collect::<Option<_>>()?;
+        let paths: Vec<&str> = issuers.iter().map(|(path, ..)| path.as_str()).collect();
         let routes = Routes::new(&entries, &paths).ok()?;
         Some(Self { routes, servers, issuers })
     }
 
-    /// What answers at `path`, in words.
-    fn owner_of(&self, path: &str) -> Option<String> {
+    /// What answers at `path`.
+    fn owner_of(&self, path: &str) -> Option<Taken<'s>> {
         let is_same = |own: &str| own.trim_end_matches('/') == path.trim_end_matches('/');
         let route = self.routes.all().find(|(own, _)| is_same(own)).map(|(_, route)| self.named(route));
         let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let well_known =
-            || WELL_KNOWN.iter().find(|root| below(root)).map(|root| format!("a path of {root}, metadata for clients"));
-        let issuer = || self.issuers.iter().find(|(root, _)| below(root)).map(|(_, key)| format!("a path of {key}"));
+        let well_known = || {
+            let root = WELL_KNOWN.iter().find(|root| below(root))?;
+            Some(Taken { words: format!("a path of {root}, metadata for clients"), by: None })
+        };
+        let issuer = || {
+            let (_, key, at) = self.issuers.iter().find(|(root, ..)| below(root))?;
+            Some(Taken { words: format!("a path of {key}"), by: Some(*at) })
+        };
         route.or_else(well_known).or_else(issuer)
     }
 
-    /// A path of the gateway that `entry` matches, in words.
-    fn covered_by(&self, entry: &PathEntry) -> Option<String> {
+    /// A path of the gateway that `entry` matches.
+    fn covered_by(&self, entry: &PathEntry) -> Option<Taken<'s>> {
         let pattern = &entry.pattern;
         let route = || {
             let mut taken: Vec<(&str, Route)> =
                 self.routes.all().filter(|(own, _)| pattern.covers(own, false)).collect();
             taken.sort_unstable_by_key(|(own, _)| *own);
-            taken.first().map(|(own, route)| format!("{own}, {}", self.named(*route)))
+            let (own, route) = taken.first()?;
+            let named = self.named(*route);
+            Some(Taken { words: format!("{own}, {}", named.words), ..named })
         };
-        let well_known = || WELL_KNOWN.iter().find(|root| pattern.reaches(root, false)).map(|root| (*root).to_owned());
+        let well_known = || {
+            let root = WELL_KNOWN.iter().find(|root| pattern.reaches(root, false))?;
+            Some(Taken { words: (*root).to_owned(), by: None })
+        };
         let issuer = || {
-            let (root, key) = self.issuers.iter().find(|(root, _)| pattern.reaches(root, false))?;
-            Some(format!("{root}, the path of {key}"))
+            let (root, key, at) = self.issuers.iter().find(|(root, ..)| pattern.reaches(root, false))?;
+            Some(Taken { words: format!("{root}, the path of {key}"), by: Some(*at) })
         };
         route().or_else(well_known).or_else(issuer)
     }
 
-    fn named(&self, route: Route) -> String {
-        let key = match route.owner() {
-            Some(Owner::Server(index)) => self.servers.get(index).map(String::as_str),
-            Some(Owner::Issuer(index)) => self.issuers.get(index).map(|(_, key)| key.as_str()),
+    fn named(&self, route: Route) -> Taken<'s> {
+        let owner = match route.owner() {
+            Some(Owner::Server(index)) => self.servers.get(index).map(|(key, at)| (key.as_str(), *at)),
+            Some(Owner::Issuer(index)) => self.issuers.get(index).map(|(_, key, at)| (*key, *at)),
             None => None,
         };
-        format!("a path of {}", key.unwrap_or("the gateway"))
+        let words = format!("a path of {}", owner.map_or("the gateway", |(key, _)| key));
+        Taken { words, by: owner.map(|(_, at)| at) }
     }
 }

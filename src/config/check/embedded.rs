@@ -46,7 +46,7 @@ fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Wri
         for (written, other) in own.chain(legacy).chain(messages) {
             if *other == *path.value || below(&other) {
                 let found = format!("a path of {}", embedded.place.key);
-                reading.problem(&written.place, &found, "each path once");
+                reading.problem_see(&written.place, &found, "each path once", &path.place);
             }
         }
     }
@@ -62,14 +62,16 @@ fn shares_no_path_or_store(reading: &Reading<'_>, embedded: &WrittenEmbedded, ea
                 IssuerEndpoint::BELOW.iter().any(|endpoint| whole.strip_suffix(endpoint.suffix()) == Some(part))
             };
             if a == b || is_below(a, b) || is_below(b, a) {
-                reading.problem(&path.place, &format!("a path of {}", other.place.key), "each path once");
+                let found = format!("a path of {}", other.place.key);
+                reading.problem_see(&path.place, &found, "each path once", &others.place);
             }
         }
         if let (Some(store), Some(others)) = (&embedded.store, &other.store)
             && store.value != StoreSettings::Memory
             && store.value == others.value
         {
-            reading.problem(&store.place, &format!("the store of {}", other.place.key), "a store of its own");
+            let found = format!("the store of {}", other.place.key);
+            reading.problem_see(&store.place, &found, "a store of its own", &others.place);
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     base::{digest::sha256, names::Scope, text::BYTE_ORDER_MARK},
     config::{
+        embedded::refresh,
         file_bytes::file_bytes,
         keys::embedded::GRANT_TYPES,
         place::Written,
@@ -37,8 +38,9 @@ pub(super) fn clients(field: &Field<'_>) -> Vec<(Read, Reference)> {
         let client = item.section("authorization_servers.*.embedded.clients[]", |fields| {
             let id = fields.need("id", "the client's id").and_then(|field| id(&field));
             if let Some(id) = &id {
-                if ids.iter().any(|other| other.value == id.value) {
-                    field.reading.problem(&id.place, &format!("{} a second time", quoted(&id.value)), "each id once");
+                if let Some(other) = ids.iter().find(|other| other.value == id.value) {
+                    let found = format!("{} a second time", quoted(&id.value));
+                    field.reading.problem_see(&id.place, &found, "each id once", &other.place);
                 }
                 ids.push(id.clone());
             }
@@ -99,6 +101,7 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
             "authorization_code: only its tokens can be refreshed",
         );
     }
+    refresh::of_client(types.as_ref(), &grants);
     if grants.credentials && is_public {
         // OAuth 2.1 §4.2: without authentication, the id alone would be enough to get a token.
         reading.problem(

@@ -4,6 +4,7 @@ use crate::{
     authorization_server::settings::OidcSettings,
     base::names::Scope,
     config::{
+        embedded::refresh::{self, AskedOfIdp},
         keys::oidc::CLAIMS_MAX_AGE,
         problem::quoted,
         reach,
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// The scope of OpenID Connect Core §11.
-const OFFLINE: &str = "offline_access";
+pub(super) const OFFLINE: &str = "offline_access";
 
 /// `login.oidc`, and the reference of its secret.
 pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
@@ -36,6 +37,18 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
     let scopes = scopes(fields, row, issuer.as_ref().map_or("", |issuer| &issuer.value));
     let asks_offline = scopes.iter().any(|scope| scope.as_str() == OFFLINE);
     let authorize_parameters = authorize_parameters(fields, row, asks_offline);
+    if let Some(issuer) = &issuer {
+        let (scopes_at, parameters_at) = (fields.get("scopes"), fields.get("authorize_parameters"));
+        let asked = AskedOfIdp {
+            profile: row,
+            issuer,
+            scopes_at: scopes_at.as_ref().map(|field| &field.place),
+            scopes: &scopes,
+            parameters_at: parameters_at.as_ref().map(|field| &field.place),
+            parameters: &authorize_parameters,
+        };
+        refresh::of_idp(fields, &asked);
+    }
     let userinfo = fields.flag("userinfo");
     let claims_max_age = value::duration(fields, &CLAIMS_MAX_AGE);
     let trusting = fields.get("trust_email");

@@ -4,6 +4,7 @@ use crate::{
     authorization_server::settings::{Dynamic, RegistrationSettings},
     config::{
         keys::embedded::{DYNAMIC, DynamicWord, REDIRECT_SCHEMES, REGISTERED_GRANT_TYPES},
+        place::Written,
         problem::quoted,
         reader::{Field, Fields, one_of},
         secret::{self, Referred},
@@ -125,18 +126,19 @@ fn documents_of(fields: &mut Fields<'_>) -> Option<(Vec<Box<str>>, bool)> {
         field.warn("false: a client could make the gateway send requests to other programs on this machine");
     }
     let items = hosts.and_then(|field| field.full_list(EXPECTED))?;
-    let mut read: Vec<Box<str>> = Vec::new();
+    let mut read: Vec<Written<Box<str>>> = Vec::new();
     for item in &items {
         let Some(text) = item.text(EXPECTED) else { continue };
         if !is_host_pattern(text) {
             item.wrong::<()>("a host in lower case: client.example.com, *.example.com, or * for any");
-        } else if read.iter().any(|host| **host == *text) {
-            item.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");
+        } else if let Some(known) = read.iter().find(|host| *host.value == *text) {
+            let found = format!("{} a second time", quoted(text));
+            item.reading.problem_see(&item.place, &found, "each one once", &known.place);
         } else {
-            read.push(text.into());
+            read.push(Written { value: text.into(), place: item.place.clone() });
         }
     }
-    Some((read, allowed))
+    Some((read.into_iter().map(|host| host.value).collect(), allowed))
 }
 
 /// A host, `*`, or `*.` and a host of at least two labels: `*.com` is too broad.

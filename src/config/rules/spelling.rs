@@ -1,7 +1,10 @@
 //! Checks resource patterns: URIs that fall to a weaker rule (error), other spellings (warning).
 
 use crate::{
-    config::{place::Place, reading::Reading},
+    config::{
+        place::Place,
+        reading::{Reading, WrittenFinding},
+    },
     decide::policy::{
         narrowed,
         rule::{Policy, Rule, Subject},
@@ -30,6 +33,11 @@ pub(super) fn check(reading: &Reading<'_>, policy: &Policy, rules: &[Rule], plac
             "{written:?}, whose `*` stops at \"/\"{also}: {:?} falls to rules[{}], which requires less",
             found.example, found.falls_to
         );
-        reading.problem(place, &what, &format!("{:?}, where `**` crosses it", found.instead));
+        let expected = format!("{:?}, where `**` crosses it", found.instead);
+        let finding = WrittenFinding::new(place, &what, &expected);
+        reading.refuse(match places.get(found.falls_to).and_then(|of| of.first()) {
+            Some(other) => finding.see(other),
+            None => finding,
+        });
     }
 }

@@ -1,17 +1,18 @@
 //! Warns of rules that can never decide, because the rules above match all their targets.
 
 use crate::{
-    config::reader::Field,
+    config::{reader::Field, reading::WrittenFinding},
     decide::policy::{covered::never_decide, rule::Rule},
 };
 
 /// A warning for each.
 pub(super) fn warn(rules: &[(&Field<'_>, Option<Rule>)]) {
-    for index in never_decide(rules.iter().map(|(_, rule)| rule.as_ref())) {
-        if let Some((field, Some(rule))) = rules.get(index) {
-            let expected = "an order in which this rule can decide: earlier rules match everything that it matches";
-            field.reading.warning(&field.place, found(rule), expected);
-        }
+    for covered in never_decide(rules.iter().map(|(_, rule)| rule.as_ref())) {
+        let (Some((field, Some(rule))), Some((above, _))) = (rules.get(covered.rule), rules.get(covered.by)) else {
+            continue;
+        };
+        let expected = "an order in which this rule can decide: earlier rules match everything that it matches";
+        field.reading.warn(WrittenFinding::new(&field.place, found(rule), expected).see(&above.place));
     }
 }
 

@@ -18,6 +18,7 @@ mod everyday;
 mod github;
 mod mistakes;
 mod oidc;
+mod refresh;
 mod registration;
 
 /// An argon2id hash of `hunter2`, as the reference implementation writes it.
@@ -42,7 +43,7 @@ authorization_servers:
         - {id: desktop, name: "Desktop: app", redirect_uris: ["http://127.0.0.1/callback", "com.example.app:/callback"], scopes: [mcp:connect]}
         - {id: batch, secret: env:SESSION_KEY, grant_types: [client_credentials], introspects: [files]}
         - {id: signer, jwks: keys.json, grant_types: [client_credentials]}
-        - {id: web, jwks_uri: "https://web.example.com/keys", redirect_uris: ["https://web.example.com/cb"], grant_types: [authorization_code], trusted: true}
+        - {id: web, jwks_uri: "https://web.example.com/keys", redirect_uris: ["https://web.example.com/cb"], grant_types: [authorization_code, refresh_token], trusted: true}
       grants:
         - {accounts: [ada], scopes: ["*"]}
         - {groups: [staff, ops], scopes: ["files:*", mcp:connect]}
@@ -140,7 +141,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert_eq!((&*batch.introspects, &*signer.introspects), (&["files".into()][..], &[][..]));
     assert!(matches!(&signer.auth, ClientAuth::Keys(keys) if keys.contains("P-256")));
     assert_eq!(web.auth, ClientAuth::KeysAt("https://web.example.com/keys".into()));
-    assert_eq!(web.grants, Grants { code: true, refresh: false, credentials: false });
+    assert_eq!(web.grants, Grants { code: true, refresh: true, credentials: false });
 
     assert_eq!(own.grants.len(), 4);
     assert_eq!((texts(&own.grants[1].groups), own.grants[1].accounts.len()), (texts(["staff", "ops"]), 0));

@@ -106,7 +106,7 @@ fn what_may_stay_is_warned_of() {
         (
             ACCESS,
             "    rules: [{tools: [\"*\"]}, {prompts: [a]}, {tools: [b], deny: true}]\n",
-            "11:45 servers.weather.rules[2]: found a rule that can never decide, so it denies nothing; expected an order in which this rule can decide: earlier rules match everything that it matches",
+            "11:45 servers.weather.rules[2]: found a rule that can never decide, so it denies nothing; expected an order in which this rule can decide: earlier rules match everything that it matches; see gateway.yaml:11:13 servers.weather.rules[0]",
         ),
         (
             ACCESS,

@@ -2,12 +2,13 @@
 
 use super::{Case, each_is_told, read};
 
+mod slips;
 mod text;
 mod values;
 
 #[test]
 fn first_8_what_is_typed_wrong_is_told_at_its_place() {
-    let cases: Vec<&Case> = text::CASES.iter().chain(values::CASES).collect();
+    let cases: Vec<&Case> = text::CASES.iter().chain(slips::CASES).chain(values::CASES).collect();
     each_is_told(&cases);
 }
 
@@ -27,4 +28,37 @@ fn first_8_what_only_looks_odd_is_taken() {
         let loaded = read(&text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         assert_eq!(loaded.warnings, [], "{text}");
     }
+}
+
+#[test]
+fn first_8_check_a_file_without_a_configuration_is_one_problem() {
+    const EMPTY: &str = "found a file without a setting; expected a configuration, such as `portcullis init` writes it";
+    const MANIFEST: &str =
+        "found a manifest of Kubernetes; expected the configuration alone: the text below `gateway.yaml: |` in it";
+    for (text, expected) in [
+        ("", EMPTY),
+        ("# nothing\n\n", EMPTY),
+        ("---\n...\n", EMPTY),
+        ("null\n", EMPTY),
+        ("{}\n", EMPTY),
+        ("- a\n", "found a list; expected a map: keys with values, such as `public_url: …`, without `- `"),
+        ("apiVersion: v1\nkind: ConfigMap\ndata:\n  gateway.yaml: |\n    public_url: https://a.example\n", MANIFEST),
+    ] {
+        let found = super::problems(text);
+        assert!(matches!(found.as_slice(), [only] if only.ends_with(expected)), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn first_8_check_two_patterns_without_a_comma_are_warned_of() {
+    let rules =
+        |list: &str| super::changed("    access: authenticated\n", &format!("    rules:\n      - tools: [{list}]\n"));
+    assert_eq!(
+        super::warnings(&rules("get_a get_b")),
+        [
+            "gateway.yaml:12:17 servers.weather.rules[0].tools[0]: found \"get_a get_b\", one pattern with a space in it; \
+          expected a comma between two patterns, or quotes around one"
+        ]
+    );
+    assert!(super::warnings(&rules("\"get_a get_b\", get_c")).is_empty());
 }

@@ -249,7 +249,7 @@ fn a_file_is_loaded_with_what_lies_beside_it() {
         let refused = file::load(&folder.path().join("bad.yaml")).unwrap_err().to_string();
         assert!(refused.ends_with(verdict), "{refused}");
     }
-    assert!(file::load(folder.path()).unwrap_err().to_string().contains("not a regular file"));
+    assert!(file::load(folder.path()).unwrap_err().to_string().contains("found a folder; expected a file, such as"));
     assert!(file::load(&folder.path().join("nothing.yaml")).is_err());
 }
 

@@ -114,6 +114,12 @@ impl<'t> TypedLine<'t> {
         Some(self.text.get(..at)?.chars().count() + 1)
     }
 
+    /// What follows the first `#` after a space.
+    pub(super) fn comment(&self) -> Option<&'t str> {
+        let (_, comment) = self.text.split_once(" #")?;
+        Some(comment)
+    }
+
     pub(super) fn char_at(&self, column: usize) -> Option<char> {
         self.text.chars().nth(column.checked_sub(1)?)
     }

@@ -99,3 +99,25 @@ fn c4_a_client_is_trusted_only_if_no_other_program_can_take_its_place() {
     let batch = WHOLE.replace("grant_types: [client_credentials], introspects: [files]", "trusted: true");
     assert!(problems(&batch, ACCOUNTS).contains("trusted without authorization_code"));
 }
+
+#[test]
+fn two_embedded_authorization_servers_share_neither_path_nor_store() {
+    let text = WHOLE.replace("path: /sso", "path: /oauth/token").replace("{redis: env:REDIS}", "{file: ./as.db}");
+    let text = text.replace("./as.db", "as.db");
+    let told = problems(&text, ACCOUNTS);
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains(
+        "bridge.embedded.path: found a path of authorization_servers.own.embedded; expected each path once; see gateway.yaml:"
+    ));
+    assert!(told[1].contains(
+        "bridge.embedded.store.file: found the store of authorization_servers.own.embedded; expected a store of its own; \
+         see gateway.yaml:"
+    ));
+    let issuer = WHOLE.replace("https://partner.example.net", "https://mcp.example.com/oauth");
+    let twice = problems(&issuer, ACCOUNTS);
+    assert!(
+        twice.contains("found the issuer of authorization_servers.own; expected each issuer once; see gateway.yaml:"),
+        "{twice:?}"
+    );
+}

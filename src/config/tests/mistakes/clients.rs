@@ -66,14 +66,14 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    accepted_issuers: [https://env.example.com]\n  partner:\n    issuer: https://env.example.com\n",
         &[
-            "9:13 authorization_servers.partner.issuer: found the issuer of authorization_servers.corporate.accepted_issuers[0]; expected each issuer once",
+            "9:13 authorization_servers.partner.issuer: found the issuer of authorization_servers.corporate.accepted_issuers[0]; expected each issuer once; see gateway.yaml:7:24 authorization_servers.corporate.accepted_issuers[0]",
         ],
     ),
     (
         ISSUER,
         "    issuer: https://login.example.com\n    accepted_issuers: [https://login.example.com]\n",
         &[
-            "7:24 authorization_servers.corporate.accepted_issuers[0]: found the issuer of authorization_servers.corporate; expected each issuer once",
+            "7:24 authorization_servers.corporate.accepted_issuers[0]: found the issuer of authorization_servers.corporate; expected each issuer once; see gateway.yaml:6:13 authorization_servers.corporate.issuer",
         ],
     ),
     (
@@ -129,7 +129,8 @@ fn people_a7_attack_235_an_embedded_issuer_is_in_one_entry_only_in_either_order(
             (format!("{EMBEDDED}  corporate:\n{entry}"), "own; expected each issuer once"),
         ] {
             let told = problems(&changed(&format!("  corporate:\n{ISSUER}"), &text));
-            assert!(told.iter().any(|line| line.ends_with(&format!("{twice}{place}"))), "{text}: {told:?}");
+            let expected = format!("{twice}{place}; see gateway.yaml:");
+            assert!(told.iter().any(|line| line.contains(&expected)), "{text}: {told:?}");
         }
     }
 }

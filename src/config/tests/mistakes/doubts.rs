@@ -24,7 +24,11 @@ fn a_rule_that_can_never_decide_is_told_whatever_covers_it() {
         ("{tools: ['get_*']}, {tools: ['get_*_private'], scopes: [x]}", SCOPES),
         ("{prompts: ['*a*']}, {prompts: ['a', 'b?a*'], deny: true}", DENIES),
     ] {
-        assert_eq!(told(rules), [format!("{found}; {ORDER}")], "{rules}");
+        assert_eq!(
+            told(rules),
+            [format!("{found}; {ORDER}; see gateway.yaml:11:13 servers.weather.rules[0]")],
+            "{rules}"
+        );
     }
     for rules in [
         "{resources: ['file:///hr/**'], scopes: [hr]}, {resources: ['file:///**'], scopes: [x]}",

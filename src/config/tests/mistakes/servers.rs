@@ -78,7 +78,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://localhost:8080/mcp\"}\n",
         &[
-            "10:21 servers.weather.upstream.url: found localhost:8080, which is this gateway; expected the address of the MCP server itself",
+            "10:21 servers.weather.upstream.url: found localhost:8080, which is this gateway; expected the address of the MCP server itself; see gateway.yaml:3:14 listen[0].address",
         ],
     ),
     (
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    scopes: [\"a b\", x, x]\n",
         &[
             "11:14 servers.weather.scopes[0]: found \"a b\"; expected one scope: no spaces, quotes, backslashes or characters outside ASCII",
-            "11:24 servers.weather.scopes[2]: found \"x\" a second time; expected each one once",
+            "11:24 servers.weather.scopes[2]: found \"x\" a second time; expected each one once; see gateway.yaml:11:21 servers.weather.scopes[1]",
         ],
     ),
     (
@@ -198,7 +198,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    identity_headers: {Authorization: sub, x-a: sub, X-A: sub, \"x y\": sub, mcp-name: sub}\n",
         &[
             "11:24 servers.weather.identity_headers.Authorization: found the header \"Authorization\"; expected a header that HTTP, MCP and the gateway do not use themselves",
-            "11:54 servers.weather.identity_headers.X-A: found the header x-a a second time; expected each header once, in any case",
+            "11:54 servers.weather.identity_headers.X-A: found the header x-a a second time; expected each header once, in any case; see gateway.yaml:11:44 servers.weather.identity_headers.x-a",
             "11:64 servers.weather.identity_headers.\"x y\": found the header \"x y\"; expected a header name (letters, digits, - and _)",
             "11:76 servers.weather.identity_headers.mcp-name: found the header \"mcp-name\"; expected a header that HTTP, MCP and the gateway do not use themselves",
         ],
@@ -253,8 +253,8 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /weather/mcp, upstream: \"http://127.0.0.1:8080/sse\"}\n",
         &[
-            "11:24 servers.weather.legacy_sse.path: found the path of servers.weather; expected each path once",
-            "11:48 servers.weather.legacy_sse.upstream: found 127.0.0.1:8080, which is this gateway; expected the address of the MCP server itself",
+            "11:24 servers.weather.legacy_sse.path: found the path of servers.weather; expected each path once; see gateway.yaml:9:11 servers.weather.path",
+            "11:48 servers.weather.legacy_sse.upstream: found 127.0.0.1:8080, which is this gateway; expected the address of the MCP server itself; see gateway.yaml:3:14 listen[0].address",
         ],
     ),
     (
@@ -265,7 +265,13 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     (ACCESS, "", &["9:5 servers.weather: found none of them; expected exactly one of access, rules"]),
-    (ACCESS, "    access: anyone\n", &["11:13 servers.weather.access: found \"anyone\"; expected authenticated"]),
+    (
+        ACCESS,
+        "    access: anyone\n",
+        &[
+            "11:13 servers.weather.access: found \"anyone\"; expected authenticated, or `rules` in place of `access`: only a rule can have `public: true`",
+        ],
+    ),
     (
         ACCESS,
         "    access: authenticated\n    rules: [{tool: [a]}]\n",
@@ -361,28 +367,32 @@ pub(super) const CASES: &[Case] = &[
     (
         ACCESS,
         "    access: authenticated\n  news:\n    path: /weather/mcp\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
-        &["13:11 servers.news.path: found the path of servers.weather; expected each path once"],
+        &[
+            "13:11 servers.news.path: found the path of servers.weather; expected each path once; see gateway.yaml:9:11 servers.weather.path",
+        ],
     ),
     (
         ACCESS,
         "    access: authenticated\n  news:\n    path: /weather/mcp/\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
         &[
-            "13:11 servers.news.path: found the path of servers.weather but for the slash at its end, which makes no difference; expected each path once",
+            "13:11 servers.news.path: found the path of servers.weather but for the slash at its end, which makes no difference; expected each path once; see gateway.yaml:9:11 servers.weather.path",
         ],
     ),
     (
         ACCESS,
         "    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  news:\n    path: /old/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  more:\n    path: /x/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n  last:\n    path: /last\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /x, upstream: \"http://127.0.0.1:8001/\"}\n",
         &[
-            "14:11 servers.news.path: found the message path of servers.weather.legacy_sse; expected each path once",
-            "17:24 servers.news.legacy_sse.path: found the path of servers.weather.legacy_sse; expected each path once",
-            "26:24 servers.last.legacy_sse.path: found a path whose message path is the path of servers.more; expected each path once",
+            "14:11 servers.news.path: found the message path of servers.weather.legacy_sse; expected each path once; see gateway.yaml:12:24 servers.weather.legacy_sse.path",
+            "17:24 servers.news.legacy_sse.path: found the path of servers.weather.legacy_sse; expected each path once; see gateway.yaml:12:24 servers.weather.legacy_sse.path",
+            "26:24 servers.last.legacy_sse.path: found a path whose message path is the path of servers.more; expected each path once; see gateway.yaml:19:11 servers.more.path",
         ],
     ),
     (
         ACCESS,
         "    access: authenticated\n  news:\n    path: /news\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n  more:\n    path: /more\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
-        &["19:11 servers.more.root: found root: true a second time; expected `root: true` on at most one server"],
+        &[
+            "19:11 servers.more.root: found root: true a second time; expected `root: true` on at most one server; see gateway.yaml:14:11 servers.news.root",
+        ],
     ),
     (
         "servers:\n  weather:\n",

@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\", query: [a, Access_Token, a]}\n",
         &[
             "10:61 servers.weather.upstream.query[1]: found \"Access_Token\"; expected no access_token: a token in a URL is refused, because proxies log URLs (RFC 6750 §5.3)",
-            "10:75 servers.weather.upstream.query[2]: found \"a\" a second time; expected each one once",
+            "10:75 servers.weather.upstream.query[2]: found \"a\" a second time; expected each one once; see gateway.yaml:10:58 servers.weather.upstream.query[0]",
         ],
     ),
 ];

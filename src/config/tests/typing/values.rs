@@ -81,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    access: authenticated,\n",
         &[
-            "11:13 servers.weather.access: found \"authenticated,\"; expected authenticated; did you mean \"authenticated\"?",
+            "11:13 servers.weather.access: found \"authenticated,\"; expected authenticated, or `rules` in place of `access`: only a rule can have `public: true`; did you mean \"authenticated\"?",
         ],
     ),
     (
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "listen:\n  - address: 127.0.0.1:8080\n",
         "listen: 127.0.0.1:8080\n",
-        &["2:9 listen: found text; expected a list of maps with an address, in brackets"],
+        &["2:9 listen: found text; expected a list of maps with an address, each of which begins with `- `"],
     ),
     (LISTEN, "  - 127.0.0.1:8080\n", &["3:5 listen[0]: found text; expected a map such as {address: …}"]),
     (
