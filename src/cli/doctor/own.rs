@@ -14,6 +14,7 @@ mod metadata;
 mod own_file;
 mod process;
 mod redis;
+mod refresh;
 mod upstreams;
 mod words;
 

@@ -1,6 +1,6 @@
 //! Reads an authorization server's metadata (RFC 8414, OpenID Connect Discovery).
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde_json::Value;
 
@@ -35,6 +35,10 @@ pub struct ServerMetadata {
     pub registration_endpoint: Option<String>,
     /// `token_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// `scopes_supported`.
+    pub scopes_supported: Option<Vec<String>>,
+    /// `grant_types_supported`; if absent, `authorization_code` and `implicit` by RFC 8414.
+    pub grant_types_supported: Option<Vec<String>>,
     /// `introspection_endpoint`.
     pub introspection_endpoint: Option<String>,
     /// `introspection_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
@@ -90,7 +94,7 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
     if issuer != expected_issuer {
         return Err(MetadataFault::Issuer { found: issuer.chars().take(FOUND_CHARS_MAX).collect() });
     }
-    Ok(ServerMetadata {
+    let mut read = ServerMetadata {
         issuer,
         jwks_uri: all.decisive("jwks_uri").map_err(MetadataFault::Member)?,
         authorization_endpoint: all.take("authorization_endpoint", text),
@@ -104,8 +108,15 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
         authorization_response_iss_parameter_supported: all
             .take("authorization_response_iss_parameter_supported", yes_or_no)
             .unwrap_or_default(),
-        odd: all.odd,
-    })
+        odd: Vec::new(),
+        scopes_supported: None,
+        grant_types_supported: None,
+    };
+    read.odd = mem::take(&mut all.odd);
+    // The gateway itself needs neither, so that it is no matter whether they have a meaning.
+    read.scopes_supported = all.take("scopes_supported", texts);
+    read.grant_types_supported = all.take("grant_types_supported", texts);
+    Ok(read)
 }
 
 /// What the operator writes to use the issuer that the metadata names, if it is the right one.

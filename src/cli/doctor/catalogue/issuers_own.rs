@@ -68,6 +68,17 @@ const FAULTS: &[KnownFault] = &[
         yaml: None,
     },
     KnownFault {
+        id: "refresh-tokens-missing",
+        title: "Users get no refresh token, and sign in every hour",
+        seen: &[(LOG, "token_expired")],
+        cause: "Clients ask for the scope `offline_access` only where `scopes_supported` of the authorization server \
+                has it, and some servers give refresh tokens for this scope alone. Without `refresh_token` among \
+                `grant_types_supported`, they give none at all.",
+        fix: "At the authorization server, allow the grant `refresh_token` and the scope `offline_access` for MCP \
+              clients, and publish both in its metadata.",
+        yaml: None,
+    },
+    KnownFault {
         id: "idp-unreachable",
         title: "The identity provider of the embedded server cannot be used",
         seen: &[],

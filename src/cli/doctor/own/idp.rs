@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::{
     metadata::{ExaminedIssuer, OwnClient, refuses_client},
     own_file::OwnFile,
+    refresh,
 };
 use crate::{
     authorization_server::settings::{EmbeddedSettings, Login, OidcSettings},
@@ -38,6 +39,8 @@ pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
                 continue;
             }
         };
+        // The gateway asks for the scope itself, and `check` knows how.
+        findings.extend(refresh::check(&idp, &metadata, false));
         findings.extend(client(&idp, oidc, embedded, &metadata).await);
         findings.extend(redirect_uri(&idp, oidc, embedded, &metadata).await);
     }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{
     metadata::{ExaminedIssuer, OwnClient, refuses_client},
     own_file::{OwnFile, wall},
-    words,
+    refresh, words,
 };
 use crate::{
     cli::doctor::finding::Finding,
@@ -22,7 +22,8 @@ const SKEW_MAX: Duration = Duration::from_secs(30);
 /// What is wrong with the authorization servers that are not embedded.
 pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for settings in &of.settings().authorization_servers {
+    let profiles = &of.settings().provenance.profiles;
+    for (index, settings) in of.settings().authorization_servers.iter().enumerate() {
         if settings.keys == KeySource::Embedded {
             continue;
         }
@@ -35,12 +36,13 @@ pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
             asker: of.asker_of(&settings.reach),
             detour: settings.reach.at.as_ref(),
         };
-        findings.extend(one(&issuer, settings).await);
+        let profile = profiles.get(index).and_then(Option::as_deref);
+        findings.extend(one(&issuer, settings, profile).await);
     }
     findings
 }
 
-async fn one(issuer: &ExaminedIssuer<'_>, settings: &IssuerSettings) -> Vec<Finding> {
+async fn one(issuer: &ExaminedIssuer<'_>, settings: &IssuerSettings, profile: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (metadata, date) = match issuer.metadata().await {
         Ok((metadata, date)) => (Some(metadata), date),
@@ -63,6 +65,8 @@ async fn one(issuer: &ExaminedIssuer<'_>, settings: &IssuerSettings) -> Vec<Find
             );
         }
     }
+    let needs_scope = refresh::needs_scope(issuer.issuer, profile);
+    findings.extend(metadata.as_ref().and_then(|metadata| refresh::check(issuer, metadata, needs_scope)));
     findings.extend(keys(issuer, settings, metadata.as_ref()).await);
     findings.extend(introspection(issuer, settings, metadata.as_ref()).await);
     findings

@@ -1,5 +1,6 @@
 //! Faults of an authorization server and of a company's identity provider.
 
+use serde_json::json;
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -44,6 +45,33 @@ async fn first_4_doctor_own_what_an_authorization_server_says_is_told_with_the_l
         let told = setting.expect(id, LINE, KEY).await;
         let line = line.replace('@', &setting.issuer.url());
         assert!(told.line.starts_with(&line), "{id}: {}", told.line);
+    }
+}
+
+#[tokio::test]
+async fn first_8_check_an_issuer_that_lets_no_client_ask_for_refresh_tokens_is_told() {
+    const ID: &str = "refresh-tokens-missing";
+    for (profile, member, value, told) in [
+        ("okta", "scopes_supported", json!(["openid", "mcp:read"]), "lacks offline_access"),
+        ("okta", "scopes_supported", json!(["openid", "offline_access"]), ""),
+        ("keycloak", "scopes_supported", json!(["openid"]), ""),
+        ("generic", "scopes_supported", json!(["openid"]), ""),
+        ("generic", "grant_types_supported", json!(["authorization_code"]), "lacks refresh_token"),
+    ] {
+        let setting = Setting::start().await.but("    issuer: ", &format!("    profile: {profile}\n    issuer: "));
+        let base = setting.issuer.url();
+        let mut document = metadata(&base);
+        document[member] = value;
+        let body = document.to_string();
+        setting.issuer.answer_with(move |seen| match seen.target.as_str() {
+            METADATA | DISCOVERY => server::json(200, &body),
+            _ => authorization_server(&base, seen),
+        });
+        let all = setting.found().await;
+        match told {
+            "" => assert!(all.iter().all(|one| one.id != ID), "{profile}: {all:#?}"),
+            words => assert!(setting.among(ID, LINE, KEY, &all).found.ends_with(words), "{profile}: {all:#?}"),
+        }
     }
 }
 
