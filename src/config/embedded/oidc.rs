@@ -14,11 +14,9 @@ use crate::{
     decide::authorization_server::{
         idp_profile::{self, GENERIC, IdpProfile, OfflineAccess},
         idp_request,
+        resources::OFFLINE_ACCESS,
     },
 };
-
-/// The scope of OpenID Connect Core §11.
-pub(super) const OFFLINE: &str = "offline_access";
 
 /// `login.oidc`, and the reference of its secret.
 pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
@@ -35,7 +33,7 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
     let profile = fields.get("profile").and_then(|field| profile(&field));
     let row = profile.unwrap_or(&GENERIC);
     let scopes = scopes(fields, row, issuer.as_ref().map_or("", |issuer| &issuer.value));
-    let asks_offline = scopes.iter().any(|scope| scope.as_str() == OFFLINE);
+    let asks_offline = scopes.iter().any(|scope| scope.as_str() == OFFLINE_ACCESS);
     let authorize_parameters = authorize_parameters(fields, row, asks_offline);
     if let Some(issuer) = &issuer {
         let (scopes_at, parameters_at) = (fields.get("scopes"), fields.get("authorize_parameters"));
@@ -89,14 +87,15 @@ fn scopes(fields: &mut Fields<'_>, profile: &IdpProfile, issuer: &str) -> Vec<Sc
     };
     let written = value::scopes(&field);
     let likely = if *profile == GENERIC { idp_profile::suggested_by(issuer).unwrap_or(profile) } else { profile };
-    let offline = written.iter().find(|scope| scope.value.as_str() == OFFLINE);
+    let offline = written.iter().find(|scope| scope.value.as_str() == OFFLINE_ACCESS);
     if let Some(scope) = offline.filter(|_| likely.offline == OfflineAccess::Refused) {
         let name = likely.name;
-        let expected =
-            format!("no {OFFLINE}: this provider refuses it; `profile: {name}` asks for refresh tokens in its way");
+        let expected = format!(
+            "no {OFFLINE_ACCESS}: this provider refuses it; `profile: {name}` asks for refresh tokens in its way"
+        );
         match likely == profile {
-            true => field.reading.problem(&scope.place, OFFLINE, &expected),
-            false => field.reading.warning(&scope.place, OFFLINE, &expected),
+            true => field.reading.problem(&scope.place, OFFLINE_ACCESS, &expected),
+            false => field.reading.warning(&scope.place, OFFLINE_ACCESS, &expected),
         }
     }
     let mut scopes: Vec<Scope> = written.into_iter().map(|scope| scope.value).collect();

@@ -13,6 +13,7 @@ use crate::{
     decide::authorization_server::{
         client::Grants,
         idp_profile::{self, GENERIC, IdpProfile, OfflineAccess},
+        resources::OFFLINE_ACCESS,
     },
 };
 
@@ -62,7 +63,7 @@ pub(super) fn of_idp(fields: &Fields<'_>, asked: &AskedOfIdp<'_>) {
     let is_guessed = **profile == GENERIC;
     let suggested = idp_profile::suggested_by(&issuer.value).filter(|_| is_guessed);
     let likely = suggested.unwrap_or(profile);
-    let asks_offline = scopes.iter().any(|scope| scope.as_str() == super::oidc::OFFLINE);
+    let asks_offline = scopes.iter().any(|scope| scope.as_str() == OFFLINE_ACCESS);
     let lacks_scope = likely.offline == OfflineAccess::Needed && !asks_offline;
     let consent = likely.needs_consent(asks_offline).then_some(("prompt", "consent"));
     let lacking = likely.parameters.iter().copied().chain(consent).find(|(name, value)| {

@@ -19,8 +19,8 @@ pub(super) fn needs_scope(issuer: &str, profile: Option<&str>) -> bool {
     row.or_else(|| idp_profile::suggested_by(issuer)).is_some_and(|row| row.offline == OfflineAccess::Needed)
 }
 
-/// What its metadata lacks. MCP clients ask for `offline_access` where `scopes_supported` has it, and
-/// never otherwise (SEP-2207); the gateway may not ask for it in their place (SPEC A-10).
+/// What its metadata lacks. MCP clients ask for `offline_access` where `scopes_supported` has it,
+/// and never otherwise (SEP-2207); the gateway may not ask for it in their place (SPEC A-10).
 pub(super) fn check(issuer: &ExaminedIssuer<'_>, metadata: &ServerMetadata, needs_scope: bool) -> Option<Finding> {
     let (found, expected) = lack(metadata, needs_scope)?;
     Some(issuer.finding("refresh-tokens-missing", "issuer", found).expected(expected).warning())
