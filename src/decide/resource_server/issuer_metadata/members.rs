@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 /// The members that are read. All others are skipped, whatever they hold.
-const READ: [&str; 11] = [
+const READ: [&str; 13] = [
     "issuer",
     "jwks_uri",
     "authorization_endpoint",
@@ -15,6 +15,8 @@ const READ: [&str; 11] = [
     "id_token_signing_alg_values_supported",
     "registration_endpoint",
     "token_endpoint_auth_methods_supported",
+    "scopes_supported",
+    "grant_types_supported",
     "introspection_endpoint",
     "introspection_endpoint_auth_methods_supported",
     "authorization_response_iss_parameter_supported",
