@@ -62,12 +62,13 @@ fn found(arguments: &Connect) -> Result<(&'static [ClientGuide], Vec<McpEndpoint
         complain(&why);
         BAD_CONFIG
     };
-    let (client, file) = match (arguments.client.as_deref(), &arguments.file) {
-        (Some(first), Some(second)) if is_file(first) && named(&second.display().to_string()).is_ok() => {
-            return Err(bad(format!("write CLIENT before FILE: portcullis connect {} {first}", second.display())));
-        }
+    let second = arguments.file.as_deref().and_then(Path::to_str);
+    let (client, file) = match (arguments.client.as_deref(), second) {
         (Some(first), None) if is_file(first) => (None, Some(PathBuf::from(first))),
-        (client, file) => (client, file.clone()),
+        (Some(first), Some(second)) if is_file(first) && named(second).is_ok() => {
+            (Some(second), Some(PathBuf::from(first)))
+        }
+        (client, _) => (client, arguments.file.clone()),
     };
     if client.is_none() && file.is_some() && (arguments.url.is_some() || arguments.config.is_some()) {
         return Err(bad("a configuration is named twice: as FILE, and with --config or --url".to_owned()));

@@ -238,7 +238,13 @@ async fn look<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
         };
         let judge = |answer: Option<&str>| answer.map_or(Ok(()), asked::upstream);
         match person.ask_until(&question, judge).map_err(|why| (FAULT, why))?.or(other) {
-            Some(url) => flags.upstream.text = url,
+            Some(url) => {
+                // The public path is that of the MCP server, unless the public URL has one.
+                if flags.path.by == flags.upstream.by {
+                    flags.path.text = meant::path_of(&url);
+                }
+                flags.upstream.text = url;
+            }
             None => return Ok(Offered::default()),
         }
     }

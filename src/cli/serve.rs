@@ -28,7 +28,8 @@ pub(super) mod meant;
 mod welcome;
 
 /// How to make a file of accounts.
-pub(super) const ACCOUNTS: &str = "Make it, with a hash from `portcullis hash-password` in quotes:
+pub(super) const ACCOUNTS: &str =
+    "Make it, for its owner alone (chmod 600), with a hash from `portcullis hash-password` in quotes:
 
 accounts:
   - {name: ada, password: \"$argon2id$…\"}";

@@ -73,7 +73,7 @@ impl Offered {
         push("tools", of(Effect::Reads), None, "Tools that only read, by their annotations or their names.");
         push("tools", of(Effect::Writes), Some("write"), "Tools that may change something.");
         push("tools", of(Effect::Deletes), Some("delete"), "Tools that may delete or destroy something.");
-        push("resources", resources, None, "All resources that the server lists.");
+        push("resources", resources, None, "All resources of the schemes that the server lists.");
         push("prompts", prompts, None, "All prompts that the server lists.");
         if groups.is_empty() {
             return Grouped { left_out, ..Self::unknown(name) };

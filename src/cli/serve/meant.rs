@@ -309,7 +309,7 @@ fn parts(url: &FlagValue) -> (FlagValue, Option<FlagValue>) {
 }
 
 /// The path of an upstream, as a public path.
-fn path_of(upstream: &str) -> String {
+pub fn path_of(upstream: &str) -> String {
     let rest = upstream.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
     let path = path.split(['?', '#']).next().unwrap_or("/");

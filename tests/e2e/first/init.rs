@@ -81,13 +81,13 @@ async fn first_2_on_a_terminal_init_asks_until_a_server_answers() {
     let (folder, server) = (tempdir().unwrap(), Server::start().await);
     fs::write(folder.path().join("accounts.yaml"), ACCOUNTS).unwrap();
     // No URL, a server that is not there, the public URL, the issuer, and the server that is there.
-    let answers = format!("nonsense\nhttp://127.0.0.1:1/mcp\n\n\n{}/mcp\n", server.url);
+    let answers = format!("nonsense\nhttp://127.0.0.1:1/wrong\n\n\n{}/mcp\n", server.url);
     let told = on_terminal(folder.path(), "init", &answers).await;
     assert!(told.contains("expected a URL with its path"), "{told}");
-    assert!(told.contains("http://127.0.0.1:1/mcp: no answer"), "{told}");
+    assert!(told.contains("http://127.0.0.1:1/wrong: no answer"), "{told}");
     assert!(told.contains("with 3 tools") && told.contains("gateway.yaml: ok"), "{told}");
     let written = fs::read_to_string(folder.path().join("gateway.yaml")).unwrap();
-    assert!(written.contains(&format!("url: {}/mcp", server.url)), "{written}");
+    assert!(written.contains(&format!("url: {}/mcp", server.url)) && written.contains("path: /mcp\n"), "{written}");
 }
 
 #[tokio::test]
@@ -153,6 +153,8 @@ async fn first_2_files_are_named_in_the_current_folder_and_written_for_the_folde
 
     let connect = portcullis(folder.path(), &["connect", "claude-code", "sub/gateway.yaml"]).await;
     assert_eq!(connect.0, Some(0), "{connect:?}");
+    let swapped = portcullis(folder.path(), &["connect", "sub/gateway.yaml", "claude-code"]).await;
+    assert_eq!(swapped, connect);
     assert!(connect.1.contains("claude mcp add --transport http mcp https://mcp.example.com/mcp"), "{connect:?}");
     let connect = portcullis(folder.path(), &["connect", "sub/gateway.yaml"]).await;
     assert!(connect.0 == Some(0) && connect.1.contains("## Cursor"), "{connect:?}");
