@@ -13,18 +13,20 @@ use tokio::runtime;
 
 use crate::{
     app::{asking, clock::SystemClock},
+    base::web_origin::is_web_origin,
     cli::{
         arguments::{ConfigFile, Doctor},
         doctor::{
             finding::Finding,
             gateway::GatewayOf,
-            outside::{Outside, is_open_http, token::TokenFile},
+            outside::{Accepted, Outside, is_open_http, token::TokenFile},
             own::OwnFile,
         },
         terminal::{BAD_CONFIG, FAULT, complain, load, print},
     },
-    config::file::Loaded,
+    config::{file::Loaded, problem::nearest},
     outbound::{
+        address::AddressRule,
         ask::{AskFault, Asker},
         dial::Peer,
         fetch::peer_of,
@@ -93,16 +95,13 @@ fn report(arguments: &Doctor, findings: &[Finding]) -> u8 {
 fn examined(arguments: &Doctor) -> Result<Examined, u8> {
     let target = arguments.target.as_deref();
     match target {
-        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
-            return match url.parse::<Uri>().ok().and_then(|url| peer_of(&url)).filter(|peer| !peer.host.is_empty()) {
-                Some(_) if !url.contains('@') => Ok(Examined::Url(url.to_owned())),
-                _ => {
-                    complain(&format!(
-                        "{url:?} is not a URL that can be asked; expected https://host/path, without a user"
-                    ));
-                    Err(BAD_CONFIG)
-                }
-            };
+        Some(text) if has_scheme(text) => {
+            return usable_url(text).map(Examined::Url).ok_or_else(|| {
+                // A URL may hold a password.
+                let shown = if text.contains('@') { "the URL".to_owned() } else { format!("{text:?}") };
+                complain(&format!("{shown} cannot be asked; expected https://host/path, without a user"));
+                BAD_CONFIG
+            });
         }
         // Users leave out the scheme.
         Some(other) if other != "-" && !Path::new(other).exists() => {
@@ -120,30 +119,55 @@ fn examined(arguments: &Doctor) -> Result<Examined, u8> {
     Ok(Examined::File(PathBuf::from(source.to_string()), Box::new(loaded)))
 }
 
+fn has_scheme(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+/// The URL with its scheme in lower case, if it can be asked. A path may contain `@`.
+fn usable_url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let url = format!("{}://{rest}", scheme.to_ascii_lowercase());
+    let uri: Uri = url.parse().ok()?;
+    peer_of(&uri).filter(|peer| !peer.host.is_empty())?;
+    let has_user = uri.authority().is_none_or(|authority| authority.as_str().contains('@'));
+    (!has_user).then_some(url)
+}
+
+/// Refuses `--ignore` of what no finding is called.
+fn check_ignored(arguments: &Doctor) -> Result<(), Failed> {
+    let ids = || catalogue::known().map(|known| known.id);
+    let Some(unknown) = arguments.ignore.iter().find(|id| !ids().any(|known| known == **id)) else { return Ok(()) };
+    let near = nearest(unknown, ids()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Err((BAD_CONFIG, format!("--ignore: found {unknown:?}; expected the id of a finding{near}")))
+}
+
+/// The origin of a page.
+fn origin(text: &str) -> Result<HeaderValue, Failed> {
+    let value = HeaderValue::try_from(text).ok().filter(|_| is_web_origin(text) || text == "null");
+    let expected = "expected an origin as browsers send it, such as http://localhost:6274";
+    value.ok_or_else(|| (BAD_CONFIG, format!("--origin: found {text:?}; {expected}")))
+}
+
 fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Failed> {
+    check_ignored(arguments)?;
     let asker = asker(arguments)?;
-    let token = arguments.token_file.as_deref().map(TokenFile::read).transpose();
-    let token = token.map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
-    let origin = arguments.origin.as_deref().map(HeaderValue::try_from).transpose();
-    let origin =
-        origin.map_err(|_| (BAD_CONFIG, "--origin: expected an origin such as http://localhost:6274".to_owned()))?;
+    let token = arguments.token_file.as_deref().map(|file| {
+        TokenFile::read(file)
+            .map_err(|cause| (BAD_CONFIG, format!("--token-file: {} cannot be read ({cause})", file.display())))
+    });
+    let token = token.transpose()?;
+    let origin = arguments.origin.as_deref().map(origin).transpose()?;
     let clock = SystemClock::start();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| (FAULT, cause.to_string()))?;
     let reach_at = arguments.reach_at.as_deref();
-    if let (Some(at), true) = (reach_at, token.is_some())
-        && is_open_http(at)
-    {
-        let why = format!(
-            "--reach-at: a token is not sent to {at}: found http:// to another host; expected https://, or a loopback address"
-        );
-        return Err((BAD_CONFIG, why));
-    }
+    let of_url = |url: &str| at(&asker, url, reach_at, token.is_some());
     let mut told = Vec::new();
     let mut findings = runtime.block_on(async {
         match examined {
             Examined::Url(url) => {
-                let asker = at(&asker, url, reach_at)?;
+                let asker = of_url(url)?;
                 let of_issuer = |_: &str| asker.clone();
                 let outside = Outside {
                     url,
@@ -153,22 +177,31 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
                     origin: origin.as_ref(),
                     clock: &clock,
                     has_public_rules: false,
+                    rule: AddressRule::Configured,
+                    accepted: Accepted::default(),
                 };
                 told.push(format!("examining {url}"));
                 Ok::<_, Failed>(Box::pin(outside.check()).await)
             }
             Examined::File(path, loaded) => {
-                let mut findings = Box::pin(own::check(&OwnFile { path, loaded, asker: &asker })).await;
+                let of = OwnFile { path, loaded, asker: &asker };
+                let gateway_asker = of_url(loaded.settings.public_url.origin())?;
+                let mut findings = Box::pin(own::check(&of)).await;
+                for finding in &mut findings {
+                    finding.place = Some(finding.at.clone());
+                }
                 let gateway = GatewayOf {
-                    path,
-                    settings: &loaded.settings,
-                    asker: &at(&asker, loaded.settings.public_url.origin(), reach_at)?,
+                    of: &of,
+                    asker: &gateway_asker,
                     has_detour: reach_at.is_some(),
                     token: token.as_ref(),
                     origin: origin.as_ref(),
                     clock: &clock,
                 };
-                findings.extend(Box::pin(gateway.check(&mut told)).await);
+                let outside = Box::pin(gateway.check(&mut told)).await;
+                let is_new = |one: &Finding| !findings.iter().any(|own| is_same_cause(own, one));
+                let new: Vec<Finding> = outside.into_iter().filter(is_new).collect();
+                findings.extend(new);
                 Ok(findings)
             }
         }
@@ -182,11 +215,21 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
 }
 
 /// The asker, connecting where the command line says.
-fn at(asker: &Asker, url: &str, reach_at: Option<&str>) -> Result<Asker, Failed> {
-    match reach_at {
-        None => Ok(asker.clone()),
-        Some(at) => Ok(asker.reaching(detour(url, at).map_err(|why| (BAD_CONFIG, why))?)),
+fn at(asker: &Asker, url: &str, reach_at: Option<&str>, has_token: bool) -> Result<Asker, Failed> {
+    let Some(at) = reach_at else { return Ok(asker.clone()) };
+    let detour = detour(url, at).map_err(|why| (BAD_CONFIG, why))?;
+    if has_token && is_open_http(&detour.url()) {
+        let why = format!(
+            "--reach-at: a token is not sent to {at}: found http:// to another host; expected https://, or a loopback address"
+        );
+        return Err((BAD_CONFIG, why));
     }
+    Ok(asker.reaching(detour))
+}
+
+/// Whether the file itself has been told to be wrong about the cause of a finding from outside.
+fn is_same_cause(own: &Finding, outside: &Finding) -> bool {
+    own.id == outside.id && own.place == outside.place
 }
 
 fn asker(arguments: &Doctor) -> Result<Asker, Failed> {

@@ -156,6 +156,9 @@ fn advice(kind: &str, cause: &str) -> &'static str {
         "busy" => "raise limits.upstream_connections, or the number of streams that the upstream allows",
         "plain_http" => "write http:// in upstream.url, or the port that speaks TLS",
         "tls_port" => "write https:// in upstream.url, or the port that speaks plain HTTP",
+        "tls_refused" => {
+            "see whether the upstream has a certificate for the host of upstream.url; check upstream.tls, if it asks for one"
+        }
         "tls_own" => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
         "resolve_timeout" => "check the name servers of this host",
         "connect_timeout" | "tls_timeout" => "see why the upstream is slow, or raise upstream.connect_timeout",

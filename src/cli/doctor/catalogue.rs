@@ -18,7 +18,7 @@ mod tests;
 mod token;
 mod upstream;
 
-pub(super) use known_fault::{KnownFault, YamlPart};
+pub(super) use known_fault::KnownFault;
 
 use known_fault::FaultGroup;
 

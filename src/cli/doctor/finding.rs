@@ -11,10 +11,21 @@ pub(crate) struct Finding {
     pub found: String,
     /// What a client needs there.
     pub expected: String,
+    /// How it comes about here. Empty: what the catalogue says.
+    pub cause: String,
     /// What to do here. Empty: what the catalogue says.
     pub fix: String,
+    /// `file:line:column key`: what it is about in one's own configuration. If it was found there,
+    /// `at` says it.
+    pub place: Option<String>,
     /// The line to write in a configuration of this gateway.
     pub line: Option<String>,
+    /// What such a line looks like, if its values are not known here.
+    pub example: Option<String>,
+    /// A value that came, and that a configuration may need.
+    pub value: Option<String>,
+    /// The authorization server that it is about.
+    pub issuer: Option<String>,
     /// How bad it is.
     pub severity: Severity,
 }
@@ -32,7 +43,9 @@ impl Finding {
     /// A fault at this place.
     pub(crate) fn new(id: &'static str, at: impl Into<String>) -> Self {
         let (at, severity) = (at.into(), Severity::Fault);
-        Self { id, at, found: String::new(), expected: String::new(), fix: String::new(), line: None, severity }
+        let (found, expected, cause, fix) = Default::default();
+        let (place, line, example, value, issuer) = Default::default();
+        Self { id, at, found, expected, cause, fix, place, line, example, value, issuer, severity }
     }
 
     pub(crate) fn found(self, found: impl Into<String>) -> Self {
@@ -49,6 +62,10 @@ impl Finding {
 
     pub(crate) fn line(self, line: impl Into<String>) -> Self {
         Self { line: Some(line.into()), ..self }
+    }
+
+    pub(crate) fn value(self, value: impl Into<String>) -> Self {
+        Self { value: Some(value.into()), ..self }
     }
 
     pub(crate) fn warning(self) -> Self {

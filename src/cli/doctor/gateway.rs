@@ -1,30 +1,37 @@
 //! Examines the running gateway of a configuration at its public URL, server by server.
 
-use std::{collections::HashMap, net::IpAddr, path::Path};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, UdpSocket},
+};
 
 use http::HeaderValue;
 
 use super::{
-    catalogue::{YamlPart, known},
     finding::Finding,
-    outside::{Outside, token::TokenFile},
+    outside::{Accepted, Outside, token::TokenFile},
+    own::OwnFile,
 };
 use crate::{
     base::clock::Clock,
     config::{ServerSettings, Settings},
+    decide::token::rules::AcceptedClients,
     outbound::{
+        address::AddressRule,
         ask::{AskFaultKind, Asker, WebQuestion},
         dial::{DialFaultKind, Peer},
         reach::ReachAt,
     },
 };
 
+mod own_server;
+
+use own_server::{OwnServer, is_of_the_origin};
+
 /// A gateway to examine.
 pub(super) struct GatewayOf<'a> {
-    /// Where its configuration is.
-    pub path: &'a Path,
-    /// What it says.
-    pub settings: &'a Settings,
+    /// Its configuration.
+    pub of: &'a OwnFile<'a>,
     /// Asks it; through the detour of `--reach-at`, if there is one.
     pub asker: &'a Asker,
     /// Whether the command line says where to connect.
@@ -37,61 +44,67 @@ pub(super) struct GatewayOf<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// Findings whose cause is one for all servers of a gateway: nothing answers, or no client trusts
-/// it.
-const OF_THE_ORIGIN: &[&str] = &[
-    "name-unresolved",
-    "connection-refused",
-    "host-unreachable",
-    "address-forbidden",
-    "forward-proxy",
-    "tls-name",
-    "tls-expired",
-    "tls-not-yet-valid",
-    "tls-unknown-issuer",
-    "tls-client-certificate",
-    "tls-failed",
-    "not-http",
-    "no-answer",
-    "mcp-bad-gateway",
-];
-
 impl GatewayOf<'_> {
     /// What is wrong with it. `told`: how it is reached, for the user who asks.
     pub(super) async fn check(&self, told: &mut Vec<String>) -> Vec<Finding> {
         let detour = if self.has_detour { None } else { self.detour().await };
         if let Some(detour) = &detour {
-            let origin = self.settings.public_url.origin();
+            let origin = self.settings().public_url.origin();
             told.push(format!("{origin} has no address here: the listener {} is examined in its place", detour.url()));
         }
         let asker = detour.map_or_else(|| self.asker.clone(), |detour| self.asker.reaching(detour));
         let issuers = self.issuer_askers();
         let of_issuer = |issuer: &str| issuers.get(issuer).unwrap_or(self.asker).clone();
-        let mut findings: Vec<Finding> = Vec::new();
-        for server in &self.settings.servers {
-            let url = self.settings.public_url.resource(&server.path).to_string();
+        let (mut findings, mut raw): (Vec<Finding>, Vec<Finding>) = Default::default();
+        let takers = self.takers();
+        for (server, is_taker) in self.settings().servers.iter().zip(takers) {
+            let url = self.settings().public_url.resource(&server.path).to_string();
             told.push(format!("examining {url}"));
             // A server that takes API keys alone publishes no metadata.
             if server.authorization_servers.is_empty() {
                 continue;
             }
-            let (token, origin, clock) = (self.token, self.origin, self.clock);
+            let token = self.token.filter(|_| is_taker);
+            if self.token.is_some() {
+                let what = if is_taker { "is tried" } else { "is for another server, and is not tried" };
+                told.push(format!("the token {what} there"));
+            }
             let has_public_rules = server.policy.public().next().is_some();
-            let issuer_asker = &of_issuer;
-            let outside = Outside { url: &url, asker: &asker, issuer_asker, token, origin, clock, has_public_rules };
+            let names = self.issuer_names(server);
+            let outside = Outside {
+                url: &url,
+                asker: &asker,
+                issuer_asker: &of_issuer,
+                token,
+                origin: self.origin,
+                clock: self.clock,
+                has_public_rules,
+                rule: AddressRule::Configured,
+                accepted: Accepted {
+                    audiences: &server.audiences,
+                    issuers: &names,
+                    has_client_ids: self.has_client_ids(server),
+                },
+            };
             let mut found = Box::pin(outside.check()).await;
             // Every tool may be public: that is what the rules say.
             found.retain(|finding| !(has_public_rules && finding.id == "no-authorization"));
-            let is_of_all = found.first().is_some_and(|first| OF_THE_ORIGIN.contains(&first.id));
+            // What answers in place of the gateway has faults of its own.
+            if found.iter().any(|finding| finding.id == "no-authorization") {
+                found.retain(|finding| finding.id == "no-authorization");
+            }
+            let is_of_all = found.first().is_some_and(is_of_the_origin);
             for finding in &mut found {
                 // The gateway says what is wrong with each token that it gets.
                 if finding.id == "token-refused" && !finding.found.contains("error=") {
                     finding.id = "proxy-strips-authorization";
                 }
-                self.add_line(finding, server);
             }
-            found.retain(|finding| !findings.contains(finding));
-            findings.extend(found);
+            // What two servers share is told once.
+            found.retain(|finding| !raw.contains(finding));
+            raw.extend(found.iter().cloned());
+            let own = OwnServer { of: self.of, server, origin: self.origin };
+            findings.extend(found.into_iter().map(|finding| own.placed(finding)));
             if is_of_all {
                 break;
             }
@@ -99,20 +112,61 @@ impl GatewayOf<'_> {
         findings
     }
 
+    fn settings(&self) -> &Settings {
+        &self.of.loaded.settings
+    }
+
+    /// Which servers the token is for: those that its audience names, or an API key; if none, those
+    /// that trust its issuer; if none of these, each.
+    fn takers(&self) -> Vec<bool> {
+        let servers = &self.settings().servers;
+        let Some(token) = self.token else { return vec![false; servers.len()] };
+        let (audiences, issuer) = (token.audiences(), token.issuer());
+        let keys = &self.settings().api_keys;
+        let is_named = |server: &ServerSettings| {
+            let resource = self.settings().public_url.resource(&server.path).to_string();
+            let same = |one: &str| one.trim_end_matches('/').eq_ignore_ascii_case(resource.trim_end_matches('/'));
+            audiences.iter().any(|one| same(one) || server.audiences.iter().any(|audience| **audience == **one))
+                || keys.iter().any(|key| key.servers.contains(&server.name) && token.is_key_of(&key.sha256))
+        };
+        let is_trusted = |server: &ServerSettings| {
+            issuer.as_deref().is_some_and(|issuer| self.issuer_names(server).contains(&issuer))
+        };
+        let chosen = |of: &dyn Fn(&ServerSettings) -> bool| servers.iter().map(of).collect::<Vec<bool>>();
+        let by_name = chosen(&is_named);
+        let by_issuer = chosen(&is_trusted);
+        [by_name, by_issuer].into_iter().find(|all| all.contains(&true)).unwrap_or_else(|| vec![true; servers.len()])
+    }
+
+    /// The names of the issuers of a server, as its tokens may write them.
+    fn issuer_names(&self, server: &ServerSettings) -> Vec<&str> {
+        let all = &self.settings().authorization_servers;
+        let of_server = server.authorization_servers.iter().filter_map(|at| all.get(*at));
+        of_server.flat_map(|issuer| issuer.rules.issuers.iter().map(|name| name.as_str())).collect()
+    }
+
+    fn has_client_ids(&self, server: &ServerSettings) -> bool {
+        let all = &self.settings().authorization_servers;
+        let mut of_server = server.authorization_servers.iter().filter_map(|at| all.get(*at));
+        of_server.any(|issuer| issuer.rules.clients != AcceptedClients::Unset)
+    }
+
     /// The gateway's own listener, if the public name has no address here.
     async fn detour(&self) -> Option<ReachAt> {
-        let public_url = &self.settings.public_url;
+        let public_url = &self.settings().public_url;
         let fault = self.asker.ask(&WebQuestion::new(http::Method::GET, public_url.origin())).await.err()?;
         let has_no_address =
             matches!(fault.kind, AskFaultKind::Dial(DialFaultKind::Resolve | DialFaultKind::ResolveTimeout));
         if !has_no_address {
             return None;
         }
-        let usable = || self.settings.listen.iter().filter(|listener| !listener.proxy_protocol);
+        let usable = || self.settings().listen.iter().filter(|listener| !listener.proxy_protocol);
         let listener = usable().find(|listener| listener.tls.is_some()).or_else(|| usable().next())?;
         let host = match listener.address.ip() {
             IpAddr::V4(address) if address.is_unspecified() => "127.0.0.1".to_owned(),
             IpAddr::V6(address) if address.is_unspecified() => "::1".to_owned(),
+            // The file may be that of another machine: what has its address there is not examined.
+            address if UdpSocket::bind((address, 0)).is_err() => return None,
             address => address.to_string(),
         };
         let peer = Peer { host: host.into(), port: listener.address.port(), tls: listener.tls.is_some() };
@@ -123,7 +177,7 @@ impl GatewayOf<'_> {
     /// What asks each issuer that has a private CA, or is reached elsewhere.
     fn issuer_askers(&self) -> HashMap<String, Asker> {
         let mut askers = HashMap::new();
-        for issuer in &self.settings.authorization_servers {
+        for issuer in &self.settings().authorization_servers {
             let Some(name) = issuer.rules.issuers.first() else { continue };
             let mut asker = self.asker.clone();
             if let Some(trusting) = issuer.reach.ca.as_ref().and_then(|ca| asker.trusting(&ca.certificates).ok()) {
@@ -135,40 +189,5 @@ impl GatewayOf<'_> {
             askers.insert(name.to_string(), asker);
         }
         askers
-    }
-
-    /// The line of this gateway's configuration that the fix is about.
-    fn add_line(&self, finding: &mut Finding, server: &ServerSettings) {
-        let name = &server.name;
-        let line = match finding.id {
-            "connection-refused" => {
-                finding.fix = format!(
-                    "start the gateway: portcullis run --config {}; if it runs elsewhere, name the place with --reach-at ADDRESS",
-                    self.path.display()
-                );
-                return;
-            }
-            "origin-refused" => {
-                let origin = self.origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
-                format!("servers.{name}: allowed_origins: [{origin:?}]")
-            }
-            "tls-name" | "tls-expired" | "tls-not-yet-valid" | "tls-unknown-issuer" | "certificate-ends-soon" => {
-                "listen[0]: tls: {certificate: fullchain.pem, key: privkey.pem}".to_owned()
-            }
-            id => {
-                let Some(part) = known().find(|known| known.id == id).and_then(|known| known.yaml) else { return };
-                let issuers = &self.settings.authorization_servers;
-                let issuer = server.authorization_servers.iter().find_map(|at| issuers.get(*at));
-                let issuer = issuer.map(|issuer| issuer.rules.name.to_string()).unwrap_or_default();
-                match part {
-                    YamlPart::Top(text) => text.to_owned(),
-                    YamlPart::Server(text) => format!("servers.{name}: {text}"),
-                    YamlPart::Upstream(text) => format!("servers.{name}.upstream: {text}"),
-                    YamlPart::Issuer(text) => format!("authorization_servers.{issuer}: {text}"),
-                    YamlPart::Embedded(text) => format!("authorization_servers.{issuer}.embedded: {text}"),
-                }
-            }
-        };
-        *finding = finding.clone().line(format!("{}: {line}", self.path.display()));
     }
 }

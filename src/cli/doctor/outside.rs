@@ -10,7 +10,10 @@ use http::{
 use crate::{
     base::date,
     cli::doctor::finding::Finding,
-    outbound::ask::{Asker, WebAnswer},
+    outbound::{
+        address::AddressRule,
+        ask::{Asker, WebAnswer},
+    },
 };
 
 mod browser;
@@ -27,7 +30,8 @@ mod spelling;
 pub(super) mod token;
 
 pub(super) use examined::Outside;
-pub(super) use reach::is_open_http;
+pub(super) use published::Accepted;
+pub(super) use reach::{host_of, is_open_http};
 
 use first::First;
 use issuer::{IssuerKeySet, IssuerOf};
@@ -50,15 +54,18 @@ impl Outside<'_> {
             Ok(first) => first,
             Err(fault) => return vec![reach::finding(&fault, self.url)],
         };
-        let mut findings = self.beside(&first, before);
-        match Box::pin(first::judge(self, &first)).await {
+        // The name of a public server leads to no other network afterwards.
+        let is_public = first.address.is_some_and(|address| AddressRule::PublicOnly.permits(address));
+        let of = Self { rule: documents::rule_of(is_public), ..*self };
+        let mut findings = of.beside(&first, before);
+        match Box::pin(first::judge(&of, &first)).await {
             First::Stopped(finding) => findings.insert(0, finding),
             First::Open(finding) => {
                 findings.insert(0, finding);
-                findings.extend(self.any_origin().await);
-                findings.extend(Box::pin(session::check(self, None)).await);
+                findings.extend(of.any_origin().await);
+                findings.extend(Box::pin(session::check(&of, None)).await);
             }
-            First::Challenged => findings.extend(Box::pin(self.challenged(&first)).await),
+            First::Challenged => findings.extend(Box::pin(of.challenged(&first)).await),
         }
         findings
     }
@@ -77,7 +84,8 @@ impl Outside<'_> {
             for issuer in resource.issuers.iter().take(ISSUERS_MAX) {
                 let asker = (self.issuer_asker)(issuer);
                 let of = IssuerOf { issuer, named_at: &resource.at, asker: &asker, is_public, origin: origin.as_ref() };
-                findings.extend(of.check(&mut keys).await);
+                let found = of.check(&mut keys).await;
+                findings.extend(found.into_iter().map(|finding| Finding { issuer: Some(issuer.clone()), ..finding }));
             }
         }
         findings.extend(Box::pin(self.with_token(resource.as_ref(), &keys)).await);
@@ -87,7 +95,7 @@ impl Outside<'_> {
     /// What only a token shows.
     async fn with_token(&self, resource: Option<&Resource>, keys: &[IssuerKeySet]) -> Vec<Finding> {
         let Some(token) = self.token else { return Vec::new() };
-        let mut findings = token.judge(self.url, resource, self.clock.now().wall);
+        let mut findings = token.judge(self.url, resource, &self.accepted, self.clock.now().wall);
         // A token must not be readable on the way: `url-not-https` says so.
         if is_open_http(self.url) {
             return findings;

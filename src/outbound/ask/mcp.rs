@@ -18,6 +18,7 @@ use crate::{
         method::DISCOVER,
         version::{FIRST_MODERN, LAST_LEGACY},
     },
+    outbound::address::AddressRule,
 };
 
 /// As SDKs write it.
@@ -32,6 +33,7 @@ pub struct McpClient<'a> {
     url: &'a str,
     /// Sent with each request: a credential, a `User-Agent`.
     fields: HeaderMap,
+    rule: AddressRule,
     session: Option<HeaderValue>,
     version: Option<HeaderValue>,
     is_modern: bool,
@@ -71,7 +73,14 @@ impl<'a> McpClient<'a> {
     /// A client that sends these fields with each request.
     #[must_use]
     pub fn new(asker: &'a Asker, url: &'a str, fields: HeaderMap) -> Self {
-        Self { asker, url, fields, session: None, version: None, is_modern: false, next_id: 0 }
+        let rule = AddressRule::Configured;
+        Self { asker, url, fields, rule, session: None, version: None, is_modern: false, next_id: 0 }
+    }
+
+    /// The same, at addresses that this rule permits.
+    #[must_use]
+    pub fn within(self, rule: AddressRule) -> Self {
+        Self { rule, ..self }
     }
 
     /// Begins as most clients do, with `initialize`; a server that only speaks a version without
@@ -196,6 +205,7 @@ impl<'a> McpClient<'a> {
     fn question(&self, message: &Value) -> WebQuestion<'a> {
         let mut question = WebQuestion::new(Method::POST, self.url);
         question.fields = self.fields.clone();
+        question.rule = self.rule;
         question.fields.insert(CONTENT_TYPE, HeaderValue::from_static(media::JSON));
         question.fields.insert(ACCEPT, ACCEPTED);
         if let Some(session) = &self.session {

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use super::peer_certificate::PeerCertificate;
 use crate::outbound::{
-    dial::{DialFault, DialFaultKind},
+    dial::{DialFault, DialFaultKind, is_own_refused},
     proxy::ForwardProxy,
     reach::ReachAt,
 };
@@ -60,11 +60,17 @@ impl AskFault {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         };
-        Self { kind, cause, certificate: None }
+        Self::after_handshake(kind, cause)
     }
 
     pub(super) fn h2(error: &h2::Error) -> Self {
         let kind = if error.is_io() || error.is_go_away() { AskFaultKind::Broken } else { AskFaultKind::Http };
-        Self { kind, cause: error.to_string(), certificate: None }
+        Self::after_handshake(kind, error.to_string())
+    }
+
+    /// With TLS 1.3, a server judges the certificate of a client after the handshake.
+    fn after_handshake(kind: AskFaultKind, cause: String) -> Self {
+        let kind = if is_own_refused(&cause) { AskFaultKind::Dial(DialFaultKind::TlsOwn) } else { kind };
+        Self { kind, cause, certificate: None }
     }
 }

@@ -1,4 +1,4 @@
-//! Says which certificate made TLS fail: the server's, which is not pinned, or the gateway's own.
+//! Says which certificate made TLS fail: one not pinned, the gateway's own, or a missing one.
 
 use std::{error::Error, fmt, fmt::Write as _, io};
 
@@ -23,6 +23,10 @@ pub struct NotPinned {
 /// The server refuses the certificate of the gateway, or wants one.
 #[derive(Debug)]
 pub struct OwnRefused(AlertDescription);
+
+/// The server refuses the handshake, often because it has no certificate for the name.
+#[derive(Debug)]
+pub struct NameRefused(AlertDescription);
 
 impl NotPinned {
     /// The server has `found`, and `pinned` are in the file.
@@ -70,8 +74,31 @@ impl fmt::Display for OwnRefused {
     }
 }
 
+impl fmt::Display for NameRefused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "the server refuses the TLS handshake (alert {:?}): it has no certificate for this name yet, does not know the name, or wants a certificate of the client",
+            self.0
+        )
+    }
+}
+
 impl Error for NotPinned {}
 impl Error for OwnRefused {}
+impl Error for NameRefused {}
+
+/// The refusal of a handshake by an alert that servers send without a certificate for the name:
+/// rustls and Go's libraries one, OpenSSL and nginx the other. Some send `access_denied` to clients
+/// without a certificate as well.
+pub(super) fn refused_name(error: &io::Error) -> Option<NameRefused> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::AlertReceived(alert @ (AlertDescription::AccessDenied | AlertDescription::UnrecognisedName)) => {
+            Some(NameRefused(*alert))
+        }
+        _ => None,
+    }
+}
 
 /// Whether `cause` says that a certificate is not pinned.
 pub(super) fn is_not_pinned(cause: &CertificateError) -> bool {

@@ -5,7 +5,7 @@ use std::{io, net::IpAddr};
 use rustls::CertificateError;
 
 use super::{
-    certificate::{OwnRefused, is_not_pinned, told},
+    certificate::{OwnRefused, is_not_pinned, refused_name, told},
     mismatch::{answers_without_tls, without_tls},
 };
 
@@ -56,6 +56,8 @@ pub enum DialFaultKind {
     TlsName,
     /// The peer refuses the gateway's own certificate, or wants one.
     TlsOwn,
+    /// The peer refuses the handshake: it may have no certificate for the name.
+    TlsRefused,
     /// The port answers without TLS.
     PlainHttp,
     /// The port speaks TLS, and was asked without.
@@ -89,6 +91,7 @@ impl DialFaultKind {
             }
             Self::TlsName => ("tls_name", "cannot be reached: its certificate is for another host"),
             Self::TlsOwn => ("tls_own", "cannot be reached: it refuses the gateway's certificate"),
+            Self::TlsRefused => ("tls_refused", "cannot be reached: it refuses the TLS handshake for this name"),
             Self::PlainHttp => ("plain_http", "cannot be reached: its port answers without TLS"),
             Self::TlsPort => ("tls_port", "cannot be reached: its port speaks TLS, and was asked without"),
             Self::Tls => ("tls", "cannot be reached: the TLS handshake failed"),
@@ -121,6 +124,9 @@ impl DialFaultKind {
             }
             Self::PlainHttp => "write http:// in upstream.url, or name the port that speaks TLS",
             Self::TlsPort => "write https:// in upstream.url, or name the port that speaks plain HTTP",
+            Self::TlsRefused => {
+                "see whether the upstream has a certificate for the host of upstream.url; check upstream.tls, if it asks for one"
+            }
             Self::TlsOwn => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
             _ => "check that the upstream runs, and upstream.url",
         }
@@ -203,6 +209,9 @@ impl DialFault {
         if kind == DialFaultKind::PlainHttp {
             return Self { kind, cause: without_tls() };
         }
+        if let Some(refused) = refused_name(&cause) {
+            return Self { kind: DialFaultKind::TlsRefused, cause: io::Error::new(cause.kind(), refused) };
+        }
         let cause = told(cause);
         // An alert is the peer's word about the gateway's certificate.
         let kind = if kind == DialFaultKind::Tls { DialFaultKind::of_tls(&cause) } else { kind };
@@ -220,7 +229,7 @@ fn is_hang_up(cause: &io::Error) -> bool {
 mod tests {
     use super::{super::certificate::is_own_refused, *};
 
-    const ALL: [DialFaultKind; 20] = [
+    const ALL: [DialFaultKind; 21] = [
         DialFaultKind::Resolve,
         DialFaultKind::ResolveTimeout,
         DialFaultKind::Address,
@@ -237,6 +246,7 @@ mod tests {
         DialFaultKind::TlsUnknownIssuer,
         DialFaultKind::TlsName,
         DialFaultKind::TlsOwn,
+        DialFaultKind::TlsRefused,
         DialFaultKind::PlainHttp,
         DialFaultKind::TlsPort,
         DialFaultKind::Tls,
@@ -288,5 +298,11 @@ mod tests {
         assert_eq!(fault.kind, DialFaultKind::TlsOwn);
         assert!(is_own_refused(&fault.cause.to_string()) && fault.cause.to_string().ends_with("it has expired"));
         assert_eq!(DialFault::of_tls(alert(rustls::AlertDescription::HandshakeFailure)).kind, DialFaultKind::Tls);
+        // Servers without a certificate for a name send these.
+        for refused in [rustls::AlertDescription::AccessDenied, rustls::AlertDescription::UnrecognisedName] {
+            let fault = DialFault::of_tls(alert(refused));
+            assert_eq!(fault.kind, DialFaultKind::TlsRefused);
+            assert!(fault.cause.to_string().contains("no certificate for this name"), "{}", fault.cause);
+        }
     }
 }

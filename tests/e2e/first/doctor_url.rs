@@ -12,6 +12,7 @@ use super::super::world::{Seen, Step, Upstream, command::portcullis, server};
 
 mod healthy;
 mod issuer;
+mod own_file;
 mod pages;
 mod reach;
 mod resource;
@@ -171,7 +172,11 @@ async fn examined_in(folder: &Path, words: &[&str]) -> Vec<(String, String)> {
         for member in ["id", "severity", "title", "at", "found", "expected", "cause", "fix"] {
             assert!(finding[member].is_string(), "{member}: {finding}");
         }
-        assert!(finding["seen"].is_array() && finding.get("line").is_some());
+        assert!(finding["seen"].is_array());
+        for member in ["place", "line", "example"] {
+            assert!(finding[member].is_null() || finding[member].is_string(), "{member}: {finding}");
+            assert!(finding.get(member).is_some(), "{member}: {finding}");
+        }
         assert!(
             !finding["title"].as_str().unwrap().is_empty() && !finding["found"].as_str().unwrap().is_empty(),
             "{finding}"
@@ -195,8 +200,7 @@ async fn first_4_doctor_is_silent_about_a_healthy_server_and_says_what_it_wants_
     for (words, told) in [
         (&["doctor", "mcp.example.com"][..], "neither a URL nor a file"),
         (&["doctor"], "gateway.yaml"),
-        (&["doctor", "http://"], "not a URL"),
-        (&["doctor", "https://user:secret@mcp.example.com/mcp"], "not a URL"),
+        (&["doctor", "http://"], "cannot be asked"),
         (&["doctor", "http://127.0.0.1:1/mcp", "--token-file", "none"], "--token-file"),
         (&["doctor", "http://127.0.0.1:1/mcp", "--reach-at", "nowhere/path"], "--reach-at"),
         (&["doctor", "http://127.0.0.1:1/mcp", "--ca", "none"], "--ca"),

@@ -9,7 +9,7 @@ from world import HERE, PARTS, RUN, Ended, Process, free_ports
 # What each is known for: the id, and what the finding says.
 KNOWN = {
     "simple_auth": {
-        "resource-differs": "/",              # python-sdk: the metadata has the origin with a slash as its resource, whatever the path
+        "resource-above": "/",                # python-sdk: the metadata has the origin with a slash as its resource, whatever the path
         "metadata-path-form-missing": "404",
         "cors-preflight-refused": "401",      # python-sdk: OPTIONS meets the check of tokens
         "slash-redirected": "307",            # python-sdk#1110: Starlette redirects the other form of the path

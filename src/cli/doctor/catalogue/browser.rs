@@ -22,9 +22,8 @@ const FAULTS: &[KnownFault] = &[
             ),
             (INSPECTOR, "Failed to fetch"),
         ],
-        cause: "`OPTIONS` carries no token, and the check of tokens refuses it.",
-        fix: "Answer `OPTIONS` before the check of tokens. The gateway does so; see what the proxy in front of \
-                it does.",
+        cause: "`OPTIONS` carries no token. The check of tokens refuses it (401, 403), or no handler takes it (404, 405).",
+        fix: "Answer `OPTIONS` with CORS headers, before the check of tokens. Portcullis does so: if a proxy stands in front of it, see what the proxy does.",
         yaml: None,
     },
     KnownFault {
@@ -44,7 +43,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(BROWSER, "has been blocked by CORS policy")],
         cause: "`Access-Control-Allow-Headers` lacks `Authorization`, `Content-Type`, `MCP-Protocol-Version` or \
                 `Mcp-Session-Id`. A star does not cover `Authorization`.",
-        fix: "Name each of them. A proxy that adds CORS headers of its own must leave them to the gateway.",
+        fix: "Name each of them. A proxy that adds CORS headers of its own must leave them to the server.",
         yaml: None,
     },
     KnownFault {
@@ -53,7 +52,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(INSPECTOR, "Failed to fetch")],
         cause: "`Access-Control-Expose-Headers` lacks them, so that a page sees a 401 without a challenge, or \
                 loses its session.",
-        fix: "Expose both. A proxy that adds CORS headers of its own must leave them to the gateway.",
+        fix: "Expose both. A proxy that adds CORS headers of its own must leave them to the server.",
         yaml: None,
     },
     KnownFault {
@@ -106,7 +105,7 @@ const FAULTS: &[KnownFault] = &[
         title: "The preflight does not allow Authorization by name",
         seen: &[(BROWSER, "has been blocked by CORS policy")],
         cause: "`Access-Control-Allow-Headers: *` does not cover `Authorization`.",
-        fix: "Name `Authorization`. A proxy that adds CORS headers of its own must leave them to the gateway.",
+        fix: "Name `Authorization`. A proxy that adds CORS headers of its own must leave them to the server.",
         yaml: None,
     },
     KnownFault {
@@ -134,7 +133,7 @@ const FAULTS: &[KnownFault] = &[
         title: "The URL with the other ending is answered otherwise",
         seen: &[(PYTHON_SDK, "Session terminated")],
         cause: "With a slash at its end, or without, the URL leads elsewhere. Users type both.",
-        fix: "Serve both forms; the gateway does.",
+        fix: "Serve both forms, as Portcullis does.",
         yaml: None,
     },
 ];

@@ -43,9 +43,8 @@ const FAULTS: &[KnownFault] = &[
         id: "slash-redirected",
         title: "The URL with the other ending is redirected",
         seen: &[(TYPESCRIPT_SDK, "Error POSTing to endpoint"), (LANGCHAIN, "307 Temporary Redirect")],
-        cause: "The framework of the server has the path with a slash at its end alone (or without), and \
-                redirects the other form. Clients lose the body or the token on the way.",
-        fix: "Serve both forms; the gateway does. For a server behind the gateway, write the form that it serves.",
+        cause: "The server knows the path in one form alone, with or without a slash at its end, and redirects the other. Clients lose the body or the token on the way.",
+        fix: "Serve both forms, as Portcullis does. For a server behind it, write the form that the server has.",
         yaml: Some(YamlPart::Upstream("url: http://127.0.0.1:8000/mcp/")),
     },
     KnownFault {
@@ -83,7 +82,7 @@ const FAULTS: &[KnownFault] = &[
         title: "The server asks for no token",
         seen: &[],
         cause: "`initialize` and `tools/list` succeed without a credential.",
-        fix: "Put the gateway in front of the server, and let the server listen on the loopback address alone.",
+        fix: "Put a gateway such as Portcullis in front of the server, and let the server listen on the loopback address alone.",
         yaml: Some(YamlPart::Server("access: authenticated")),
     },
     KnownFault {
@@ -92,7 +91,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(CHATGPT, "MCP server does not implement OAuth"), (CLAUDE, "Couldn't reach the MCP server")],
         cause: "Clients begin to sign in when a 401 tells them where. Without the header some guess the address \
                 of the metadata, and others stop.",
-        fix: "Answer 401 with `WWW-Authenticate: Bearer resource_metadata=\"…\"`. The gateway does so; a proxy \
+        fix: "Answer 401 with `WWW-Authenticate: Bearer resource_metadata=\"…\"`. Portcullis does so; a proxy \
                 in front of it may remove the header or replace the answer (`proxy_intercept_errors` of nginx).",
         yaml: None,
     },
@@ -132,7 +131,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(CLAUDE, "Authorization with the MCP server failed")],
         cause: "The server builds the URL from the request that its proxy sends: an internal host, an inner port, \
                 or http in place of https.",
-        fix: "Publish the public URL. The gateway takes it from `public_url`, never from `Host`.",
+        fix: "Publish the public URL. Portcullis takes it from `public_url`, never from `Host`.",
         yaml: Some(YamlPart::Top("public_url: https://mcp.example.com")),
     },
     KnownFault {
@@ -149,7 +148,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(PYTHON_SDK, "Invalid Host header"), (LOG, "misdirected")],
         cause: "A guard against DNS rebinding accepts some values of `Host` only (421, or 403). The Python SDK \
                 accepts localhost alone by default.",
-        fix: "In the gateway, list the name under `hosts`. In a Python server: \
+        fix: "In Portcullis, list the name under `hosts`. In a Python server: \
                 `TransportSecuritySettings(allowed_hosts=[\"mcp.example.com\"])`; in FastMCP \
                 `FASTMCP_HTTP_ALLOWED_HOSTS`.",
         yaml: Some(YamlPart::Top("hosts: [mcp.internal, \"10.0.0.5:8443\"]")),
@@ -180,7 +179,7 @@ const FAULTS: &[KnownFault] = &[
         ],
         cause: "A sign-in for browsers (oauth2-proxy, Cloudflare Access, an ingress with forward authentication) \
                 stands before the MCP server. MCP clients cannot fill it in.",
-        fix: "Except the paths of MCP and `/.well-known/` from this sign-in; the gateway asks for a token itself.",
+        fix: "Except the paths of MCP and `/.well-known/` from this sign-in: the MCP server asks for a token itself.",
         yaml: None,
     },
     KnownFault {
@@ -231,7 +230,7 @@ const FAULTS: &[KnownFault] = &[
         title: "resource_metadata is http:// although the server is https://",
         seen: &[(CLAUDE, "Authorization with the MCP server failed")],
         cause: "The server builds the URL from the request, which its proxy sends without TLS.",
-        fix: "Publish the public URL. The gateway takes it from `public_url`.",
+        fix: "Publish the public URL. Portcullis takes it from `public_url`.",
         yaml: Some(YamlPart::Top("public_url: https://mcp.example.com")),
     },
     KnownFault {
@@ -267,7 +266,7 @@ const FAULTS: &[KnownFault] = &[
         title: "The server answers tools/list with an error",
         seen: &[(CHATGPT, "No app actions available")],
         cause: "The session began, and the list of tools is refused or fails.",
-        fix: "Look at the log of the server; behind the gateway, at the audit line of `tools/list`.",
+        fix: "Look at the log of the server; behind Portcullis, at the audit line of `tools/list`.",
         yaml: None,
     },
     KnownFault {
@@ -276,7 +275,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[],
         cause: "The server listens on this machine and answers web pages of any origin: each page that a user \
                 opens may call its tools (DNS rebinding).",
-        fix: "Check `Origin` and `Host`; the gateway does.",
+        fix: "Check `Origin` and `Host`, as Portcullis does.",
         yaml: None,
     },
 ];

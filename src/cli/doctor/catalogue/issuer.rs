@@ -36,8 +36,7 @@ const FAULTS: &[KnownFault] = &[
             (LOG, "keys_unavailable"),
         ],
         cause: "The host of the issuer is down, is on a private network, or has a certificate that is not trusted.",
-        fix: "Make the issuer reachable for clients, and for the gateway. If its public name leads nowhere from \
-                where the gateway runs, say where it is.",
+        fix: "Make the issuer reachable for clients, and for the MCP server. If its public name leads nowhere from where Portcullis runs, say where it is.",
         yaml: Some(YamlPart::Issuer(
             "issuer: https://login.example.com/realms/main\nreach_at: https://keycloak.internal:8443",
         )),

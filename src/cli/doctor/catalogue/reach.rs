@@ -42,7 +42,7 @@ const FAULTS: &[KnownFault] = &[
         ],
         cause: "No process listens at this address and port, or a firewall refuses it. Clouds of Claude and \
                 ChatGPT connect to port 443 alone.",
-        fix: "Start the gateway, and compare the port with `listen`. In front of it, forward port 443.",
+        fix: "Start the server, and compare the port with the one that it listens on (`listen` of Portcullis). If something stands in front of it, forward port 443.",
         yaml: Some(YamlPart::Top(
             "listen:\n  - {address: \"0.0.0.0:443\", tls: {certificate: tls/tls.crt, key: tls/tls.key}}",
         )),
@@ -81,8 +81,7 @@ const FAULTS: &[KnownFault] = &[
         ],
         cause: "The last day of the certificate is past. Often it was renewed on disk, and the process in front \
                 still serves the old one.",
-        fix: "Renew the certificate. The gateway takes a changed file by itself; another proxy must be told to \
-                reload.",
+        fix: "Renew the certificate. Portcullis takes a changed file by itself; other servers must be told to reload.",
         yaml: None,
     },
     KnownFault {
@@ -140,7 +139,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(CHATGPT, "Unsafe URL"), (CLAUDE, "Couldn't reach the MCP server")],
         cause: "Tokens travel readable, and clients in a cloud connect over https alone. OAuth permits http on \
                 the own machine only.",
-        fix: "Terminate TLS in the gateway or in a proxy in front of it, and write https in `public_url`.",
+        fix: "End TLS at the server or at a proxy in front of it. For Portcullis, write https in `public_url`.",
         yaml: Some(YamlPart::Top("public_url: https://mcp.example.com")),
     },
     KnownFault {
@@ -224,8 +223,20 @@ const FAULTS: &[KnownFault] = &[
         title: "The server wants a certificate of the client",
         seen: &[(CLAUDE, "Couldn't reach the MCP server")],
         cause: "The server, or the proxy before it, asks for a client certificate (mutual TLS). MCP clients have none.",
-        fix: "Ask for no client certificate at the paths of MCP and `/.well-known/`. The gateway can show one to the \
-              MCP server behind it.",
+        fix: "Ask for no client certificate at the paths of MCP and `/.well-known/`. Portcullis can show one to the MCP server behind it.",
+        yaml: None,
+    },
+    KnownFault {
+        id: "tls-refused",
+        title: "The server refuses the TLS handshake for this name",
+        seen: &[
+            (CLAUDE, "Couldn't reach the MCP server"),
+            (NODE, "tlsv1 alert access denied"),
+            (NODE, "tlsv1 unrecognized name"),
+        ],
+        cause: "The server has no certificate for the host of the URL: it is still being ordered (ACME), or the host \
+                is not one of its names. Some servers refuse clients without a certificate in the same way.",
+        fix: "Look in the log of the server, or of the proxy before it, for the certificate of this host. `/readyz` of Portcullis says why an order by ACME fails.",
         yaml: None,
     },
     KnownFault {

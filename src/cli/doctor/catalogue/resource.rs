@@ -23,7 +23,7 @@ const FAULTS: &[KnownFault] = &[
         ],
         cause: "Neither form answers: `/.well-known/oauth-protected-resource` with the path of the server after \
                 it, nor the one without. Often the proxy in front sends only the MCP path to the server.",
-        fix: "Send `/.well-known/` to the gateway as well.",
+        fix: "Serve it at one of these URLs. A proxy in front must pass `/.well-known/` to the server as well.",
         yaml: None,
     },
     KnownFault {
@@ -32,7 +32,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(CHATGPT, "Error fetching OAuth configuration"), (VS_CODE, "Failed to fetch resource metadata: 404")],
         cause: "Several clients ask for `/.well-known/oauth-protected-resource/PATH` first, and some for nothing \
                 else.",
-        fix: "Serve the document at both forms.",
+        fix: "Serve the same document at this URL as well.",
         yaml: None,
     },
     KnownFault {
@@ -54,7 +54,7 @@ const FAULTS: &[KnownFault] = &[
         ],
         cause: "A web application answers every unknown path with its start page, or a web firewall with its \
                 challenge.",
-        fix: "Send `/.well-known/` to the gateway, and exclude it from bot protection.",
+        fix: "Send `/.well-known/` to the server, and exclude it from bot protection.",
         yaml: None,
     },
     KnownFault {
@@ -110,9 +110,17 @@ const FAULTS: &[KnownFault] = &[
             (VS_CODE, "does not match MCP server resolved resource"),
         ],
         cause: "`resource` must be the URL that the user typed (RFC 9728 §3.3).",
-        fix: "Correct the URL in the client, or the server's own URL. In the gateway `resource` is `public_url` \
-                and `path`.",
+        fix: "Correct the URL in the client, or let the server publish the URL that users enter. Portcullis makes `resource` of `public_url` and `path`.",
         yaml: Some(YamlPart::Server("path: /weather/mcp")),
+    },
+    KnownFault {
+        id: "resource-above",
+        title: "The resource is a URL above the one that users enter",
+        seen: &[],
+        cause: "`resource` is the origin alone, or a path above the URL. Clients take it, and ask for a token for \
+                all that is below it; RFC 9728 §3.3 wants the URL itself.",
+        fix: "Let the server publish the URL that users enter, for example by `resource_server_url` of the Python SDK.",
+        yaml: None,
     },
     KnownFault {
         id: "resource-slash",

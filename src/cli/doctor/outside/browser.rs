@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     cli::doctor::finding::Finding,
-    outbound::{
-        address::AddressRule,
-        ask::{WebAnswer, WebQuestion},
-    },
+    outbound::ask::{WebAnswer, WebQuestion},
 };
 
 /// Where MCP Inspector serves its page.
@@ -103,7 +100,7 @@ pub(super) async fn check(of: &Outside<'_>, resource: Option<&Resource>) -> (Vec
     }
     if let Some(resource) = resource
         && let DocumentAnswer::Object(_, answer, _) =
-            fetch(of.asker, &resource.at, AddressRule::Configured, Some(origin), DocumentOf::Resource).await
+            fetch(of.asker, &resource.at, resource.rule, Some(origin), DocumentOf::Resource).await
         && !allows(&answer.fields, origin)
     {
         findings.push(

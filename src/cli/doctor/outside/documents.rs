@@ -1,6 +1,6 @@
 //! Fetches the documents of discovery as clients do, and judges their form.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use http::{
     HeaderValue, Method, StatusCode,
@@ -131,11 +131,43 @@ pub(super) fn rule_of(is_public: bool) -> AddressRule {
 pub(super) fn is_public(answer: &WebAnswer, url: &str) -> bool {
     match answer.address {
         Some(address) => AddressRule::PublicOnly.permits(address),
-        None => reach::host_of(&reach::origin_of(url)).contains('.'),
+        None => is_public_host(reach::host_of(&reach::origin_of(url))),
+    }
+}
+
+/// Whether a host is public that a forward proxy reaches, and whose address is not known here. A
+/// name with a dot counts as public: then what its documents name must be, too.
+fn is_public_host(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) => AddressRule::PublicOnly.permits(address),
+        Err(_) => host.trim_end_matches('.').contains('.'),
     }
 }
 
 /// Whether the name leads to an address that only a private network has.
 pub(super) fn is_private(fault: &AskFault, rule: AddressRule) -> bool {
     rule == AddressRule::PublicOnly && fault.kind == AskFaultKind::Dial(DialFaultKind::Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_4_attack_426_behind_a_forward_proxy_an_address_is_judged_as_one_and_not_by_its_dots() {
+        for (host, public) in [
+            ("mcp.example.com", true),
+            ("8.8.8.8", true),
+            ("[2606:4700::1111]", true),
+            ("127.0.0.1", false),
+            ("10.0.0.5", false),
+            ("[fd00::1]", false),
+            ("mcp", false),
+            ("mcp.", false),
+            ("", false),
+        ] {
+            assert_eq!(is_public_host(host), public, "{host}");
+        }
+    }
 }

@@ -8,13 +8,17 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
 };
 
-use super::token::TokenFile;
+use super::{published::Accepted, token::TokenFile};
 use crate::{
     base::{clock::Clock, media},
-    outbound::ask::{AskFault, Asker, WebAnswer, WebQuestion},
+    outbound::{
+        address::AddressRule,
+        ask::{AskFault, Asker, WebAnswer, WebQuestion},
+    },
 };
 
 /// An MCP server to examine.
+#[derive(Clone, Copy)]
 pub(crate) struct Outside<'a> {
     /// Its URL, as users enter it.
     pub url: &'a str,
@@ -30,6 +34,10 @@ pub(crate) struct Outside<'a> {
     pub clock: &'a dyn Clock,
     /// Whether clients may begin without a token, and need one for what is not public.
     pub has_public_rules: bool,
+    /// Which addresses its host may lead to: once a public one has answered, no others.
+    pub rule: AddressRule,
+    /// What its configuration accepts, if that is known.
+    pub accepted: Accepted<'a>,
 }
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"portcullis-doctor","version":"1"}}}"#;
@@ -57,6 +65,34 @@ impl<'a> Outside<'a> {
     }
 
     pub(super) async fn ask(&self, question: WebQuestion<'_>) -> Result<WebAnswer, AskFault> {
-        self.asker.ask(&question).await
+        self.asker.ask(&WebQuestion { rule: self.rule, ..question }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{asking, clock::SystemClock},
+        outbound::{ask::AskFaultKind, dial::DialFaultKind},
+    };
+
+    #[tokio::test]
+    async fn first_4_attack_428_a_public_name_that_turns_to_a_private_address_is_not_asked_there() {
+        let asker = asking::asker(None).unwrap();
+        let clock = SystemClock::start();
+        let of = Outside {
+            url: "http://127.0.0.1:9/mcp",
+            asker: &asker,
+            issuer_asker: &|_: &str| asker.clone(),
+            token: None,
+            origin: None,
+            clock: &clock,
+            has_public_rules: false,
+            rule: AddressRule::PublicOnly,
+            accepted: Accepted::default(),
+        };
+        let fault = of.ask(of.first_question()).await.unwrap_err();
+        assert_eq!(fault.kind, AskFaultKind::Dial(DialFaultKind::Address));
     }
 }

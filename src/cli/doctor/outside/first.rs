@@ -55,7 +55,7 @@ pub(super) async fn judge(of: &Outside<'_>, answer: &WebAnswer) -> First {
         404 | 410 => {
             let finding = stopped("mcp-not-found");
             match elsewhere(of).await {
-                Some(url) => finding.fix(format!("enter {url}: an MCP server answers there")),
+                Some(url) => finding.fix(format!("enter {url}: an MCP server answers there")).value(url),
                 None => finding,
             }
         }
@@ -111,7 +111,7 @@ fn redirected(of: &Outside<'_>, answer: &WebAnswer) -> Finding {
     if is_same_path && from.starts_with("http://") && to.starts_with("https://") {
         return Finding::new("redirect-to-https", at).found(found).expected("a URL that answers itself").fix(format!(
             "enter {target}: clients do not send a POST again after a redirect, and a token must not go over http://"
-        ));
+        )).value(to);
     }
     if !is_same_path && is_sign_in {
         return Finding::new("mcp-sign-in-page", at)

@@ -123,7 +123,8 @@ impl IssuerOf<'_> {
                 Finding::new(if is_slash { "issuer-slash" } else { "issuer-differs" }, at.clone())
                     .found(found)
                     .expected(format!("issuer: {:?}, as authorization_servers at {} says", self.issuer, self.named_at))
-                    .fix(format!("publish the issuer exactly as it names itself: authorization_servers: [{issuer:?}]")),
+                    .fix(format!("publish the issuer exactly as it names itself: authorization_servers: [{issuer:?}]"))
+                    .value(issuer),
             );
         }
         let text = |name: &str| object.get(name).and_then(Value::as_str);

@@ -10,7 +10,7 @@ use super::{
     published::Resource,
     reach::{self, host_of, origin_of, path_of},
 };
-use crate::cli::doctor::finding::Finding;
+use crate::{cli::doctor::finding::Finding, outbound::address::AddressRule};
 
 /// Where the metadata may be: what the challenge names first, then the form with the path, then the
 /// root form.
@@ -37,7 +37,7 @@ pub(super) async fn find(
     let mut findings = challenge;
     let mut absent = Vec::new();
     let mut trouble = Vec::new();
-    let mut used: Option<(String, Map<String, Value>)> = None;
+    let mut used: Option<(String, AddressRule, Map<String, Value>)> = None;
     for (index, place) in places(of.url, named).into_iter().enumerate() {
         let is_named = index == 0 && named.is_some();
         // The root form is for clients that find nothing else.
@@ -45,14 +45,14 @@ pub(super) async fn find(
             continue;
         }
         let is_own = origin_of(&place) == origin_of(of.url);
-        let rule = rule_of(is_public && !is_own);
+        let rule = if is_own { of.rule } else { rule_of(is_public) };
         match fetch(of.asker, &place, rule, None, DocumentOf::Resource).await {
             DocumentAnswer::Object(object, _, label) => match &used {
                 None => {
                     findings.extend(label);
-                    used = Some((place, object));
+                    used = Some((place, rule, object));
                 }
-                Some((first, before)) => findings.extend(differ((first, before), (&place, &object))),
+                Some((first, _, before)) => findings.extend(differ((first, before), (&place, &object))),
             },
             DocumentAnswer::Absent(status) if is_named => {
                 trouble.push(
@@ -78,7 +78,7 @@ pub(super) async fn find(
             DocumentAnswer::Unanswered(fault) => trouble.push(reach::finding(&fault, &place)),
         }
     }
-    let Some((at, object)) = used else {
+    let Some((at, rule, object)) = used else {
         // The first trouble is what stops a client; without any, nothing is there at all.
         let missing = Finding::new("metadata-missing", of.url)
             .found(absent.join("; "))
@@ -96,7 +96,7 @@ pub(super) async fn find(
         return (None, findings);
     };
     findings.extend(trouble);
-    let (resource, said) = judge(&at, &object, of.url);
+    let (resource, said) = judge((&at, rule), &object, of.url);
     // A server that does not know its own URL writes it wrong everywhere: one cause, one finding.
     let is_known =
         (findings.iter()).any(|finding| matches!(finding.id, "challenge-metadata-host" | "challenge-metadata-http"));
@@ -129,7 +129,7 @@ fn differ((one, first): (&str, &Map<String, Value>), (other, second): (&str, &Ma
     )
 }
 
-fn judge(at: &str, object: &Map<String, Value>, url: &str) -> (Resource, Vec<Finding>) {
+fn judge((at, rule): (&str, AddressRule), object: &Map<String, Value>, url: &str) -> (Resource, Vec<Finding>) {
     let mut findings = Vec::new();
     let place = format!("GET {at}");
     let resource = object.get("resource").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -144,7 +144,7 @@ fn judge(at: &str, object: &Map<String, Value>, url: &str) -> (Resource, Vec<Fin
             "authorization_servers: the issuer where users sign in, such as [\"https://login.example.com\"]",
         ));
     }
-    (Resource { at: at.to_owned(), resource, issuers }, findings)
+    (Resource { at: at.to_owned(), rule, resource, issuers }, findings)
 }
 
 /// How the resource differs from what the user entered.
@@ -170,8 +170,7 @@ fn compare(place: &str, resource: &str, url: &str) -> Option<Finding> {
     if origin == own {
         let (path, entered) = (path_of(&found).trim_end_matches('/'), path_of(&entered));
         let is_above = entered.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        let finding = about("resource-differs");
-        return Some(if is_above { finding.warning() } else { finding });
+        return Some(if is_above { about("resource-above").warning() } else { about("resource-differs") });
     }
     let is_same_host = host_of(&origin) == host_of(&own);
     if is_same_host && origin.starts_with("http://") && own.starts_with("https://") {
@@ -208,7 +207,7 @@ mod tests {
             ("http://a.example/mcp", "https://a.example/mcp", Some("resource-http")),
             ("http://a.example:8000/mcp", "https://a.example/mcp", Some("resource-http")),
             ("http://mcp:8000/mcp", "https://a.example/mcp", Some("resource-host")),
-            ("https://a.example", "https://a.example/mcp", Some("resource-differs")),
+            ("https://a.example", "https://a.example/mcp", Some("resource-above")),
             ("https://a.example/other", "https://a.example/mcp", Some("resource-differs")),
             ("", "https://a.example/mcp", Some("resource-missing")),
         ] {

@@ -53,6 +53,9 @@ pub(super) fn finding(fault: &AskFault, url: &str) -> Finding {
             .expected("a chain of certificates to an authority that clients trust")
             .fix(trust(certificate)),
         Dial::TlsOwn => Finding::new("tls-client-certificate", at).found(found).expected("TLS without a certificate of the client"),
+        Dial::TlsRefused => {
+            Finding::new("tls-refused", at).found(found).expected(format!("a certificate for {host}"))
+        }
         Dial::TlsPort => Finding::new("not-http", at).found(found).expected("an answer of HTTP"),
         Dial::Tls | Dial::PlainHttp | Dial::TlsTimeout => Finding::new("tls-failed", at).found(found).expected("TLS 1.2 or 1.3"),
     }
@@ -82,18 +85,23 @@ pub(crate) fn words(fault: &AskFault) -> String {
             format!("a certificate {issued}")
         }
         (Dial::PlainHttp, _) => "an answer that is not TLS: the port speaks plain HTTP or another protocol".to_owned(),
-        (Dial::Tls | Dial::Proxy | Dial::Connect | Dial::TlsOwn, _) => fault.cause.clone(),
+        (Dial::TlsOwn, _) => {
+            let alert = fault.cause.rsplit_once("(alert ").map(|(_, alert)| format!(" (alert {alert}"));
+            format!("the server refuses a client without a certificate{}", alert.unwrap_or_default())
+        }
+        (Dial::Tls | Dial::Proxy | Dial::Connect | Dial::TlsRefused, _) => fault.cause.clone(),
         (other, _) => format!("it {} ({})", other.phrase(), fault.cause),
     }
 }
 
 fn trust(certificate: Option<&PeerCertificate>) -> String {
     match certificate {
+        Some(of) if !of.is_self_signed && of.sent_besides == 0 => return format!(
+            "if {} is a public authority, let the server send the whole chain: its own certificate and then the intermediate ones (`fullchain.pem`). If it is a private one, add it to the trust store of each client (cloud clients cannot do that), and examine with --ca FILE",
+            of.issuer
+        ),
         Some(of) if of.is_self_signed => {
             "get a certificate of a public authority, such as Let's Encrypt; or add this one to the trust store of each client (for Node.js: NODE_EXTRA_CA_CERTS); cloud clients cannot do that. Examine with --ca FILE"
-        }
-        Some(of) if of.sent_besides == 0 => {
-            "let the server send the whole chain: its own certificate and then the intermediate ones (`fullchain.pem`)"
         }
         _ => {
             "get a certificate of a public authority; or add the private authority to the trust store of each client, and examine with --ca FILE"
@@ -115,7 +123,7 @@ pub(super) fn origin_of(url: &str) -> String {
 }
 
 /// Host of an origin.
-pub(super) fn host_of(origin: &str) -> &str {
+pub(crate) fn host_of(origin: &str) -> &str {
     let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

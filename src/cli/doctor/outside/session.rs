@@ -26,7 +26,7 @@ pub(super) async fn check(of: &Outside<'_>, authorization: Option<HeaderValue>) 
     if let Some(authorization) = authorization {
         fields.insert(AUTHORIZATION, authorization);
     }
-    let mut client = McpClient::new(of.asker, of.url, fields);
+    let mut client = McpClient::new(of.asker, of.url, fields).within(of.rule);
     let begun = match client.begin().await {
         Ok(begun) => begun,
         Err(fault) => return vec![failed(of, "initialize-failed", "initialize", &fault, false)],

@@ -6,9 +6,16 @@ use http::HeaderValue;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::{issuer::IssuerKeySet, published::Resource};
+use super::{
+    issuer::IssuerKeySet,
+    published::{Accepted, Resource},
+};
 use crate::{
-    base::{date::written, limits::tokens::TOKEN_BYTES_MAX},
+    base::{
+        date::written,
+        digest::{SHA256_BYTES, sha256},
+        limits::tokens::TOKEN_BYTES_MAX,
+    },
     cli::doctor::finding::Finding,
     decide::token::{api_key, jwt::UnverifiedJwt, told_claims::ToldClaims},
 };
@@ -77,7 +84,13 @@ impl TokenFile {
     }
 
     /// What is wrong with it, by its own words.
-    pub(super) fn judge(&self, url: &str, resource: Option<&Resource>, now: Duration) -> Vec<Finding> {
+    pub(super) fn judge(
+        &self,
+        url: &str,
+        resource: Option<&Resource>,
+        accepted: &Accepted<'_>,
+        now: Duration,
+    ) -> Vec<Finding> {
         if let Some(trouble) = &self.trouble {
             return vec![trouble.clone()];
         }
@@ -111,14 +124,14 @@ impl TokenFile {
                 break;
             }
         }
-        if let (Some(issuer), Some(resource)) = (told.text("iss"), resource)
-            && !resource.issuers.is_empty()
-            && !resource.issuers.iter().any(|one| one.trim_end_matches('/') == issuer.trim_end_matches('/'))
+        if let Some(issuer) = told.text("iss")
+            && let Some(expected) = expected_issuers(issuer, resource, accepted)
         {
             findings.push(
                 about("token-issuer")
                     .found(format!("iss: {issuer:?}"))
-                    .expected(format!("one of {:?}, which the server names", resource.issuers)),
+                    .expected(format!("one of {expected:?}, which the server names"))
+                    .value(issuer),
             );
         }
         let wanted =
@@ -129,19 +142,41 @@ impl TokenFile {
             let wanted = wanted.trim_end_matches('/');
             one.eq_ignore_ascii_case(wanted) || super::reach::origin_of(wanted) == one
         };
-        if !audiences.iter().any(is_for) {
+        let is_accepted = |one: &&str| accepted.audiences.iter().any(|audience| **audience == **one);
+        if !audiences.iter().any(|one| is_for(one) || is_accepted(one)) {
             let found = if audiences.is_empty() { "no aud".to_owned() } else { format!("aud: {audiences:?}") };
             let client =
                 ["client_id", "azp", "cid"].iter().find_map(|name| told.claims.get(*name).and_then(Value::as_str));
             let is_client = client.is_some_and(|client| audiences.contains(&client));
+            if accepted.has_client_ids && (is_client || audiences.is_empty()) {
+                return findings;
+            }
             let finding = about("token-audience").found(found).expected(format!("aud: {wanted:?}"));
             findings.push(if is_client {
                 finding.fix("the audience is the client itself: ask the issuer for a token with the parameter resource or audience, or configure an audience for it there")
+            } else if let [only] = *audiences {
+                finding.value(only)
             } else {
                 finding
             });
         }
         findings
+    }
+
+    /// `aud` of a JWT; empty for every other token.
+    pub(crate) fn audiences(&self) -> Vec<String> {
+        let told = ToldClaims::read(&self.token);
+        told.iter().flat_map(ToldClaims::audiences).map(str::to_owned).collect()
+    }
+
+    /// `iss` of a JWT.
+    pub(crate) fn issuer(&self) -> Option<String> {
+        ToldClaims::read(&self.token)?.text("iss").map(str::to_owned)
+    }
+
+    /// Whether it is an API key with this SHA-256.
+    pub(crate) fn is_key_of(&self, digest: &[u8; SHA256_BYTES]) -> bool {
+        api_key::has_prefix(&self.token) && sha256(self.token.as_bytes()) == *digest
     }
 
     /// Whether the token is neither a JWT nor an API key of this gateway.
@@ -155,6 +190,21 @@ impl TokenFile {
         let of_issuer = keys.iter().find(|of| of.issuer == jwt.issuer());
         of_issuer.is_some_and(|of| jwt.signed(&ALGORITHMS, &of.keys).is_err())
     }
+}
+
+/// The issuers that count, if this one is not among them. A server may publish one without the
+/// slash at its end; a configuration says exactly what its gateway takes.
+fn expected_issuers<'a>(issuer: &str, resource: Option<&'a Resource>, accepted: &Accepted<'a>) -> Option<Vec<&'a str>> {
+    let bare = |one: &str| one.trim_end_matches('/').to_owned();
+    let (all, is_known) = match accepted.issuers {
+        [] => {
+            let all: Vec<&str> = resource?.issuers.iter().map(String::as_str).collect();
+            let is_known = all.is_empty() || all.iter().any(|one| bare(one) == bare(issuer));
+            (all, is_known)
+        }
+        all => (all.to_vec(), all.contains(&issuer)),
+    };
+    (!is_known).then_some(all)
 }
 
 fn moment(secs: f64) -> String {

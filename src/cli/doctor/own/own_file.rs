@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// A configuration to examine.
+#[derive(Clone, Copy)]
 pub(crate) struct OwnFile<'a> {
     /// Where it is.
     pub path: &'a Path,
@@ -21,7 +22,7 @@ pub(crate) struct OwnFile<'a> {
 
 impl OwnFile<'_> {
     /// `file:line:column key`.
-    pub(super) fn at(&self, key: &str) -> String {
+    pub(crate) fn at(&self, key: &str) -> String {
         let (line, column) = self.loaded.places.find(key);
         format!("{}:{line}:{column} {key}", self.path.display())
     }

@@ -164,7 +164,7 @@ impl UpstreamOf<'_> {
             }
             Dial::PlainHttp => self.is_plain(fault),
             Dial::TlsPort => self.wants_tls(words::of_fault(fault)),
-            Dial::Tls | Dial::TlsOwn => {
+            Dial::Tls | Dial::TlsOwn | Dial::TlsRefused => {
                 told("upstream-tls", "TLS 1.2 or 1.3").line("tls: {certificate: gateway.crt, key: gateway.key}")
             }
             Dial::Address

@@ -46,9 +46,9 @@ fn told(fault: &AskFault) -> String {
 
 /// Whether a fault is about TLS.
 pub(super) fn is_tls(fault: &AskFault) -> bool {
-    use DialFaultKind::{PlainHttp, Tls, TlsExpired, TlsName, TlsNotYetValid, TlsOwn, TlsUnknownIssuer};
+    use DialFaultKind::{PlainHttp, Tls, TlsExpired, TlsName, TlsNotYetValid, TlsOwn, TlsRefused, TlsUnknownIssuer};
     let AskFaultKind::Dial(kind) = fault.kind else { return false };
-    matches!(kind, Tls | TlsExpired | TlsName | TlsNotYetValid | TlsOwn | TlsUnknownIssuer | PlainHttp)
+    matches!(kind, Tls | TlsExpired | TlsName | TlsNotYetValid | TlsOwn | TlsRefused | TlsUnknownIssuer | PlainHttp)
 }
 
 /// Status, type and beginning of an answer.

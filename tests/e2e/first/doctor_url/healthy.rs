@@ -83,15 +83,15 @@ async fn first_4_doctor_names_the_line_of_the_configuration_and_a_proxy_that_rem
     let lines = |out: &str| -> Vec<(String, String)> {
         let all: Vec<serde_json::Value> = serde_json::from_str(out).unwrap();
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        all.iter().map(|one| (text(&one["id"]), text(&one["line"]))).collect()
+        all.iter().map(|one| (text(&one["id"]), text(&one["place"]))).collect()
     };
     let words = ["doctor", "--json", "--origin", "http://localhost:6274"];
     let (_, out, _) = portcullis(folder, &words).await;
     let found = lines(&out);
     let origin = found.iter().find(|(id, _)| id == "origin-refused").unwrap_or_else(|| panic!("{out}"));
-    assert_eq!(origin.1, "gateway.yaml: servers.main: allowed_origins: [\"http://localhost:6274\"]");
+    assert!(origin.1.ends_with(" servers.main.allowed_origins"), "{origin:?}");
     let registration = found.iter().find(|(id, _)| id == "registration-missing").unwrap_or_else(|| panic!("{out}"));
-    assert!(registration.1.starts_with("gateway.yaml: authorization_servers"), "{registration:?}");
+    assert!(registration.1.ends_with(" authorization_servers.house.issuer"), "{registration:?}");
 
     let gateway = world.gateway.listening_address();
     let directives = format!(

@@ -7,7 +7,10 @@ use std::{
 
 use portcullis::base::date::Civil;
 use rcgen::date_time_ymd;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -50,6 +53,28 @@ async fn first_4_doctor_names_what_is_wrong_with_a_certificate_and_nothing_else(
         let server = with(&leaf).await;
         let found = examined_in(folder.path(), &[&server.url(), "--ca", "ca.pem"]).await;
         assert_eq!(found, [(id.to_owned(), server.server.url())]);
+    }
+}
+
+#[tokio::test]
+async fn first_4_doctor_does_not_take_a_missing_certificate_for_mutual_tls() {
+    // access_denied is what rustls sends without a certificate, and unrecognized_name OpenSSL.
+    for alert in [49, 112] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut hello = [0; 512];
+            let _ = tcp.read(&mut hello).await.unwrap();
+            tcp.write_all(&[0x15, 3, 3, 0, 2, 2, alert]).await.unwrap();
+            let _ = tcp.read(&mut hello).await;
+        });
+        let url = format!("https://localhost:{port}/mcp");
+        let folder = tempfile::tempdir().unwrap();
+        let (code, out, _) = super::portcullis(folder.path(), &["doctor", &url]).await;
+        server.await.unwrap();
+        assert!(code == Some(1) && out.starts_with("fault tls-refused: "), "{alert}: {out}");
+        assert!(out.contains("it has no certificate for this name yet"), "{alert}: {out}");
     }
 }
 

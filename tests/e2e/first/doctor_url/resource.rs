@@ -140,7 +140,7 @@ async fn first_4_doctor_compares_what_the_metadata_says_with_what_the_user_enter
         (json!(format!("http://mcp:{port}/mcp")), "resource-host"),
         (json!("https://mcp.example.com/mcp"), "resource-host"),
         (json!(format!("{base}/other")), "resource-differs"),
-        (json!(base), "resource-differs"),
+        (json!(base), "resource-above"),
     ] {
         pretend.member(RESOURCE, "resource", value);
         pretend.expect(id, RESOURCE).await;

@@ -96,3 +96,46 @@ fn answer_to(method: &str, seen: &super::Seen, answer: impl Fn() -> Vec<super::S
 fn error(seen: &super::Seen) -> Vec<super::Step> {
     server::json(200, format!(r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32000,"message":"no"}}}}"#, seen.id()))
 }
+
+#[tokio::test]
+async fn first_4_attack_425_an_error_message_forges_no_line_and_no_workflow_command() {
+    let pretend = Pretend::start().await;
+    let base = pretend.server.url();
+    let message = "bad\\n::error::INJECTED\\r\\n  fix       run me \u{202E} ##[add-mask]x";
+    pretend.plant("POST /mcp", move |seen| match seen.header("authorization") {
+        Some(_) => answer_to("initialize", seen, || {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-1,"message":"{message}"}}}}"#, seen.id());
+            server::json(200, body)
+        }),
+        None => super::good_challenge(&base),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    for form in [&[][..], &["--json"]] {
+        let mut words = vec!["doctor", "--token-file", "token"];
+        let url = pretend.url();
+        words.push(&url);
+        words.extend(form);
+        let (code, out, _) = portcullis(folder.path(), &words).await;
+        assert!(code == Some(1) && out.contains("INJECTED"), "{out}");
+        for line in out.lines().map(str::trim_start) {
+            assert!(!line.starts_with("::") && !line.contains("##[") && !line.starts_with("fix       run"), "{out}");
+            assert!(!line.contains('\u{202E}'), "{out}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn first_4_doctor_takes_a_url_with_an_at_sign_in_its_path_and_a_scheme_in_capitals() {
+    let pretend = Pretend::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let shouted = pretend.url().replace("http://", "HTTP://");
+    let (code, out, err) = portcullis(folder.path(), &["doctor", &shouted]).await;
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    let owner = format!("{}/@owner/server/mcp", pretend.server.url());
+    let found = examined_in(folder.path(), &[&owner]).await;
+    assert!(
+        found.len() == 1 && found[0].0 == "mcp-not-found" && found[0].1.ends_with("/@owner/server/mcp"),
+        "{found:?}"
+    );
+}
