@@ -54,4 +54,12 @@ mod tests {
         assert!(widths.iter().all(|width| *width == widths[0]), "{framed}");
         assert!(framed.contains("  password  secret ") && framed.contains("name      demo"));
     }
+
+    #[test]
+    fn first_1_what_is_typed_into_a_shell_is_quoted_where_a_shell_needs_it() {
+        let words = words("secret", "http://[::1]:8080/mcp", "mcp").join("\n");
+        for line in ["  curl -i 'http://[::1]:8080/mcp'", "--transport http mcp 'http://[::1]:8080/mcp'"] {
+            assert!(words.contains(line), "{words}");
+        }
+    }
 }
