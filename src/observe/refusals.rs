@@ -68,7 +68,7 @@ impl RefusalLines {
     /// A request was refused. `told` is only made if the line is written.
     pub(super) fn tell(&self, server: &ServerName, refusal: &Refusal, told: Option<&Told>, request: RequestId) {
         let attention = told.map_or_else(|| refusal.operator_words().attention, |told| told.attention);
-        let kind = told.map_or_else(|| refusal.row().reason, |told| told.kind);
+        let kind = told.map_or_else(|| refusal.line_kind(), |told| told.kind);
         let admitted = match attention {
             Attention::Story => None,
             Attention::Look if !tracing::enabled!(tracing::Level::INFO) => None,

@@ -54,10 +54,9 @@ impl Told {
             Refusal::ForeignOrigin(origin) if is_web_origin(origin) && origin.len() <= FACT_CHARS_MAX => {
                 format!("{advice}: allowed_origins: [\"{origin}\"]").into()
             }
-            Refusal::ForeignOrigin(_) => "no browser sends such an origin: look at the client".into(),
             _ => advice.into(),
         };
-        let kind = refusal.row().reason;
+        let kind = refusal.line_kind();
         let (issuer, rule_at) = (Cow::Borrowed(""), Cow::Borrowed(""));
         Self { kind, attention, what: what.into(), found, expected, advice, issuer, rule_at }
     }

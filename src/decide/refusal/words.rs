@@ -1,6 +1,9 @@
 //! The words of each refusal for the operator: what happened, and what to do; one row each.
 
-use crate::decide::refusal::{BodyLimit, Refusal};
+use crate::{
+    base::web_origin::is_web_origin,
+    decide::refusal::{BodyLimit, Refusal},
+};
 
 /// How much a refusal matters to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,16 @@ pub struct OperatorWords {
 }
 
 impl Refusal {
+    /// Lines of one kind are limited together. What no browser sends does not use up the line about
+    /// a page that may be the operator's.
+    #[must_use]
+    pub fn line_kind(&self) -> &'static str {
+        match self {
+            Self::ForeignOrigin(origin) if !is_web_origin(origin) => "foreign_origin_odd",
+            _ => self.row().reason,
+        }
+    }
+
     /// The row for the operator. [`Self::row`] is the one for the client.
     #[must_use]
     pub fn operator_words(&self) -> OperatorWords {
@@ -64,6 +77,9 @@ impl Refusal {
             ),
             Self::HeadTimeout => (Story, "the head of a request did not come in time", ""),
             Self::Expectation => (Look, "a request expects something other than 100-continue", "look at the client"),
+            Self::ForeignOrigin(origin) if !is_web_origin(origin) => {
+                (Look, "refused a page of another origin", "no browser sends such an origin: look at the client")
+            }
             Self::ForeignOrigin(_) => {
                 (Act, "refused a browser page of another origin", "if it is your own page, add the line to the server")
             }

@@ -82,11 +82,15 @@ impl Snapshot {
                 let told = told();
                 // The line is proposed only if `check` takes it.
                 let line = HostName::read(host).filter(|_| host.len() <= FACT_CHARS_MAX);
-                let advice = match line {
-                    Some(_) => format!("{}: hosts: [\"{host}\"]", told.advice).into(),
-                    None => "it is no host name: look at the client".into(),
+                let told = match line {
+                    Some(_) => Told { advice: format!("{}: hosts: [\"{host}\"]", told.advice).into(), ..told },
+                    // It does not use up the line about a host that may be the operator's.
+                    None => {
+                        let advice = "it is no host name: look at the client".into();
+                        Told { kind: "misdirected_odd", attention: Attention::Look, advice, ..told }
+                    }
                 };
-                Told { advice, ..told.with(fact(host), self.sites.names()) }
+                told.with(fact(host), self.sites.names())
             }
             Refusal::MisdirectedTls { asked, .. } => told().with(fact(asked), self.sites.names()),
             Refusal::Method(allowed) => told().with(fact(method.as_str()), *allowed),

@@ -80,8 +80,16 @@ async fn first_9_attack_436_no_line_is_proposed_that_the_configuration_would_not
         world.send(&world.post(call("safe")).set("Host", host)).await;
     }
     let [line, _] = lines(&world, "misdirected").await;
-    assert_eq!(line["advice"], "it is no host name: look at the client", "{line}");
+    assert_eq!((&line["level"], &line["advice"]), (&"INFO".into(), &"it is no host name: look at the client".into()));
     assert!(!world.gateway.output().contains("hosts: ["), "{}", world.gateway.output());
+    // They have not used up the lines that an operator needs.
+    world.send(&world.post(call("safe")).with("Origin", "https://own.example")).await;
+    world
+        .gateway
+        .line(|line| line.contains("WARN") && line.contains("allowed_origins: [\\\"https://own.example"))
+        .await;
+    world.send(&world.post(call("safe")).set("Host", "own.internal")).await;
+    world.gateway.line(|line| line.contains("WARN") && line.contains("hosts: [\\\"own.internal")).await;
     world.close().await;
 }
 
