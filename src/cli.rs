@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     base::version::VERSION,
     cli::{
-        arguments::{Check, ConfigFile, Doctor, Explain, KeyCommand},
+        arguments::{Check, ConfigFile, Doctor, Explain, KeyCommand, Run},
         connect::Connect,
         init::Init,
         serve::arguments::Serve,
@@ -64,12 +64,12 @@ enum Command {
     /// Serve, and print the addresses that were bound.
     ///
     /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the
-    /// file, reads the configuration again.
-    Run(ConfigFile),
+    /// file, reads the configuration again. It also stops when its terminal is closed.
+    Run(Run),
     /// Try it: a small MCP server, the gateway in front of it, and one account, on this machine.
     Demo {
         /// The port of 127.0.0.1 to serve on.
-        #[arg(long, default_value_t = 8080)]
+        #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
         port: u16,
     },
     /// Serve without a file: the settings are flags, or variables.
@@ -123,7 +123,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     ExitCode::from(match command {
         Command::Serve(of) => serve::serve(&of, matches.subcommand_matches("serve")),
-        Command::Run(of) => with(&of, run::run),
+        Command::Run(of) => with(&of.config, |config| run::run(config, of.until_input_ends)),
         Command::Demo { port } => demo::demo(port),
         Command::Check(of) => with(&of.config, |config| check::check(config, of.format, of.online)),
         Command::Explain(of) => explain::explain(&of),
@@ -220,6 +220,7 @@ mod tests {
             ("portcullis token", false),
             ("portcullis demo", true),
             ("portcullis demo --port 8081", true),
+            ("portcullis demo --port 0", false),
             ("portcullis completions zsh", true),
             ("portcullis completions", false),
             ("portcullis man --out pages", true),

@@ -175,11 +175,11 @@ impl Builder {
             let kept = match (same, issuer) {
                 (Some(kept), _) => Ok(EmbeddedParts { settings: embedded.clone(), ..kept.clone() }),
                 (None, Some(issuer)) => self.begin(embedded, issuer),
-                (None, None) => Err("not among the authorization servers".to_owned()),
+                (None, None) => Err(": not among the authorization servers".to_owned()),
             };
             match kept {
                 Ok(kept) => states.push(kept),
-                Err(why) => wrong.push(format!("authorization_servers.{}.embedded: {why}", embedded.name)),
+                Err(why) => wrong.push(format!("authorization_servers.{}.embedded{why}", embedded.name)),
             }
         }
         if wrong.is_empty() { Ok(states) } else { Err(wrong) }

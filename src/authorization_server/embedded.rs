@@ -150,7 +150,8 @@ impl State {
     /// published to `local`, with which the gateway verifies tokens.
     ///
     /// # Errors
-    /// What is wrong with the store, or that the system has no randomness.
+    /// What is wrong with the store, or that the system has no randomness: the rest of a sentence
+    /// that begins with the key of the embedded server.
     pub fn new(
         settings: &EmbeddedSettings,
         fetch: Fetch,
@@ -158,10 +159,12 @@ impl State {
         clock: Arc<dyn Clock>,
         local: Arc<LocalKeys>,
     ) -> Result<Arc<Self>, String> {
-        let store = Store::open(&settings.store, roots, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
+        let store = Store::open(&settings.store, roots, Arc::clone(&clock));
+        let store = store.map_err(|fault| format!(".store: {fault}"))?;
         let bridge = Bridge::new(&settings.login, &fetch, &clock);
-        let sealer = Arc::new(Sealer::new(&settings.seal_keys)?);
-        let replica = Replica::new(clock.now().wall)?;
+        let other = |cause| format!(": {cause}");
+        let sealer = Arc::new(Sealer::new(&settings.seal_keys).map_err(other)?);
+        let replica = Replica::new(clock.now().wall).map_err(other)?;
         let revocations = Revocations::new(Arc::clone(&local));
         revocations.accept_only(settings.holders());
         Ok(Arc::new(Self {

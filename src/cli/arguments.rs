@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// The configuration file of a command. `cli/given` finds it.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// The configuration file; `-` is standard input.
+    /// The configuration file; `-` is standard input. A pipe is read once, as `-` is.
     ///
     /// Without one, the variable PORTCULLIS_CONFIG names it; without that, it is gateway.yaml in
     /// the current folder.
@@ -16,6 +16,16 @@ pub(super) struct ConfigFile {
     /// The same file, as an option.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Stop when standard input, a pipe, ends. The demo starts its gateway so.
+    #[arg(long, hide = true)]
+    pub until_input_ends: bool,
 }
 
 /// Arguments of `check`.

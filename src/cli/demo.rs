@@ -1,7 +1,7 @@
 //! `portcullis demo`: an MCP server without OAuth, the gateway in front of it, and one account.
 //!
 //! It prints how to connect, and then each decision of the gateway and its embedded authorization
-//! server. It needs no network and leaves no files.
+//! server. It needs no network and leaves no files. The gateway ends with it.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     runtime, select,
-    signal::{self, unix::SignalKind},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
 };
 
@@ -62,6 +62,7 @@ async fn serve(port: u16) -> Result<(), String> {
     if let Err(cause) = TcpListener::bind(("127.0.0.1", port)) {
         return Err(format!("127.0.0.1:{port}: {cause}. Free that port, or choose another with `--port`."));
     }
+    let mut signals = Signals::install().map_err(in_words("signals"))?;
     let mut server = JoinSet::new();
     let upstream = server::start(&mut server).await.map_err(in_words("the MCP server of the demo"))?;
     // Letters and digits alone: a program takes a password that begins with `-` for an option.
@@ -69,34 +70,59 @@ async fn serve(port: u16) -> Result<(), String> {
     let demo = Demo { port, password, secret: random::<24>()? };
     let folder = Folder::new()?;
     let config = demo.write(&folder.0, upstream).map_err(in_words(&folder.0.display().to_string()))?;
-    // The gateway is a separate process, started as an operator would start it.
+    // The gateway is a separate process, started as an operator would start it. It stops when its
+    // input ends, so it never outlives the demo, however that ends. In a group of its own, it gets
+    // no signal of the terminal, where SIGHUP would mean a reload.
     let mut gateway = Command::new(this_program())
-        .args(["run", "--config"])
+        .args(["run", "--until-input-ends", "--config"])
         .arg(&config)
         .env("DEMO_CLIENT_SECRET", &demo.secret)
         .env("DEMO_SESSION_KEY", random::<32>()?)
-        // Not /dev/null, which an empty root folder does not have; closed below.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(in_words("starting the gateway"))?;
-    drop(gateway.stdin.take());
     print("Starting the gateway …");
-    // SIGTERM reaches this process only: the gateway is killed and the folder is removed.
-    let mut terminate = signal::unix::signal(SignalKind::terminate()).map_err(in_words("signals"))?;
-    let ended = select! {
-        ended = demo.follow(&mut gateway, &config) => ended,
-        _ = terminate.recv() => return Ok(()),
-    };
-    // Ctrl-C also reaches the gateway, which lets open streams finish before it exits.
+    let ended = demo.follow(&mut gateway, &config, &mut signals).await;
     let status = gateway.wait().await.map_err(in_words("the gateway"))?;
-    if status.success() {
-        ended.map_err(in_words("reading the gateway's output"))
-    } else {
-        Err(format!("the gateway ended with {status}"))
+    match ended {
+        // The second signal: the gateway was killed.
+        Ok(Followed::Cut) => Ok(()),
+        _ if !status.success() => Err(format!("the gateway ended with {status}")),
+        ended => ended.map(drop).map_err(in_words("reading the gateway's output")),
     }
+}
+
+/// How the demo is asked to stop: Ctrl-C, `kill`, or a terminal that is closed.
+struct Signals([Signal; 4]);
+
+impl Signals {
+    fn install() -> io::Result<Self> {
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()];
+        let [hang_up, quit] = [SignalKind::hangup(), SignalKind::quit()];
+        Ok(Self([signal(interrupt)?, signal(terminate)?, signal(hang_up)?, signal(quit)?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hang_up, quit] = &mut self.0;
+        select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = quit.recv() => {}
+        }
+    }
+}
+
+/// How the output of the gateway ended.
+enum Followed {
+    /// With the gateway.
+    Whole,
+    /// A second signal cut it.
+    Cut,
 }
 
 fn in_words(what: &str) -> impl Fn(io::Error) -> String {
@@ -141,28 +167,40 @@ impl Demo {
         Ok(config)
     }
 
-    /// Shows the output of the gateway until it exits.
-    async fn follow(&self, gateway: &mut Child, config: &Path) -> io::Result<()> {
-        let (Some(decisions), Some(log)) = (gateway.stdout.take(), gateway.stderr.take()) else { return Ok(()) };
+    /// Shows the output of the gateway until it exits. The first signal lets open streams finish,
+    /// the second does not.
+    async fn follow(&self, gateway: &mut Child, config: &Path, signals: &mut Signals) -> io::Result<Followed> {
+        let (Some(decisions), Some(log)) = (gateway.stdout.take(), gateway.stderr.take()) else {
+            return Ok(Followed::Whole);
+        };
         let (mut decisions, mut log) = (BufReader::new(decisions).lines(), BufReader::new(log).lines());
-        let (mut is_stopping, mut log_ended) = (false, false);
-        loop {
+        let mut input = gateway.stdin.take();
+        let (mut decisions_ended, mut log_ended) = (false, false);
+        // The log says last why the gateway ended, so both are read to their ends.
+        while !(decisions_ended && log_ended) {
             select! {
-                line = decisions.next_line() => match line? {
+                line = decisions.next_line(), if !decisions_ended => match line? {
                     Some(line) if line == "ready" => print(&self.hello(config)),
                     Some(line) => watch::decision(&line),
-                    None => return Ok(()),
+                    None => decisions_ended = true,
                 },
                 line = log.next_line(), if !log_ended => match line? {
                     Some(line) => watch::event(&line),
                     None => log_ended = true,
                 },
-                _ = signal::ctrl_c(), if !is_stopping => {
-                    is_stopping = true;
-                    print("\nStopping …");
-                }
+                () = signals.next() => match input.take() {
+                    Some(input) => {
+                        drop(input);
+                        print("\nStopping …");
+                    }
+                    None => {
+                        gateway.start_kill()?;
+                        return Ok(Followed::Cut);
+                    }
+                },
             }
         }
+        Ok(Followed::Whole)
     }
 }
 

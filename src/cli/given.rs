@@ -2,7 +2,9 @@
 
 use std::{
     env,
+    fs::{self, File},
     io::{self, IsTerminal, Read},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
@@ -34,6 +36,7 @@ impl ConfigFile {
         let named = self.file.clone().or_else(|| self.config.clone()).or_else(variable);
         match named {
             Some(path) if path == Path::new("-") => from_input(),
+            Some(path) if is_stream(&path) => from_stream(&path),
             Some(path) => Ok(ConfigSource::file(&path)),
             None if Path::new(DEFAULT).exists() => Ok(ConfigSource::file(Path::new(DEFAULT))),
             None => {
@@ -53,32 +56,53 @@ fn nothing_named(folder: Option<&Path>) -> String {
     )
 }
 
+/// Whether the file can be read once alone, as `<(…)` of a shell, a named pipe and /dev/stdin.
+fn is_stream(path: &Path) -> bool {
+    let is_descriptor = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|start| path.starts_with(start));
+    let kind = fs::metadata(path).map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| is_descriptor && kind.is_file() || kind.is_fifo() || kind.is_char_device())
+}
+
 fn from_input() -> Result<ConfigSource, u8> {
     let mut input = io::stdin().lock();
     if input.is_terminal() {
         complain("reading the configuration from the terminal; end it with Ctrl-D");
     }
+    from(&mut input, INPUT, "standard input")
+}
+
+/// As from standard input: a reload reads the same text again.
+fn from_stream(path: &Path) -> Result<ConfigSource, u8> {
+    let name = path.display().to_string();
+    let mut stream = File::open(path).map_err(|cause| {
+        complain(&format!("{name}: it cannot be read: {cause}"));
+        FAULT
+    })?;
+    from(&mut stream, &name, "it")
+}
+
+fn from(stream: &mut impl Read, name: &str, what: &str) -> Result<ConfigSource, u8> {
     let mut bytes = Vec::new();
-    if let Err(cause) = (&mut input).take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes) {
-        complain(&format!("{INPUT}: standard input cannot be read: {cause}"));
+    if let Err(cause) = stream.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes) {
+        complain(&format!("{name}: {what} cannot be read: {cause}"));
         return Err(FAULT);
     }
-    text_of(&bytes).map_err(|why| {
+    text_of(&bytes, name).map_err(|why| {
         complain(&why);
         BAD_CONFIG
     })
 }
 
-fn text_of(bytes: &[u8]) -> Result<ConfigSource, String> {
+fn text_of(bytes: &[u8], name: &str) -> Result<ConfigSource, String> {
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
-        return Err(format!("{INPUT}: found a larger text; expected at most {} KiB", CONFIG_BYTES_MAX / 1024));
+        return Err(format!("{name}: found a larger text; expected at most {} KiB", CONFIG_BYTES_MAX / 1024));
     }
-    let text = decoded(bytes, INPUT).map_err(|problems| problems.to_string())?;
+    let text = decoded(bytes, name).map_err(|problems| problems.to_string())?;
     if text.trim().is_empty() {
-        return Err(format!("{INPUT}: found nothing; expected a configuration"));
+        return Err(format!("{name}: found nothing; expected a configuration"));
     }
     let folder = env::current_dir().map_err(|cause| format!("the current folder cannot be found: {cause}"))?;
-    Ok(ConfigSource::given(GivenText { name: INPUT.to_owned(), text: text.to_owned(), folder, flags: None }))
+    Ok(ConfigSource::given(GivenText { name: name.to_owned(), text: text.to_owned(), folder, flags: None }))
 }
 
 #[cfg(test)]
@@ -94,10 +118,10 @@ mod tests {
             (Vec::new(), "found nothing"),
             (b" \n".to_vec(), "found nothing"),
         ] {
-            let why = text_of(&bytes).unwrap_err();
+            let why = text_of(&bytes, INPUT).unwrap_err();
             assert!(why.contains(told), "{why}");
         }
-        let source = text_of(b"a: 1").unwrap();
+        let source = text_of(b"a: 1", INPUT).unwrap();
         assert!(source.load().unwrap_err().to_string().starts_with("<stdin>:1:1 "));
     }
 

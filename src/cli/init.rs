@@ -28,7 +28,7 @@ use crate::{
         terminal::{BAD_CONFIG, FAULT, complain, load, print, word},
     },
     config::{
-        flags::{Flags, FlagsOf, StoreFlag, TokenFlags, TransportFlags, places::FlagValue},
+        flags::{Flags, FlagsOf, TokenFlags, TransportFlags, places::FlagValue},
         source::ConfigSource,
     },
     outbound::ask::Asker,
@@ -135,26 +135,12 @@ fn may_be_written(out: &Path, folder: &Path) -> Result<(), Failed> {
 
 /// Writes nothing: prints the configuration, and tells what is wrong with it here.
 fn printed(flags: Flags, folder: &Path, current: &Path) -> Result<(), Failed> {
-    let mut flags = flags.named_from(folder, current);
+    let flags = flags.named_from(folder, current);
     print(flags.written(folder).text.trim_end());
-    // The key beside the store is made by `init` and `serve`: it may be missing.
-    if let TokenFlags::Accounts { store: StoreFlag::File(store), .. } = &flags.tokens {
-        let name = meant::key_beside(&store.text);
-        if matches!(&*flags.session_keys, [only] if only.text == format!("file:{name}")) && !folder.join(&name).exists()
-        {
-            complain(&format!(
-                "{name} does not exist yet; `(umask 077; openssl rand -base64 32 > {})` makes it",
-                word(&name)
-            ));
-            flags.session_keys.clear();
-            if let TokenFlags::Accounts { store, .. } = &mut flags.tokens {
-                *store = StoreFlag::Memory(String::new());
-            }
-        }
+    match serve::judged(&flags, folder) {
+        0 => Ok(()),
+        code => Err((code, "it is printed all the same".to_owned())),
     }
-    load(&ConfigSource::given(flags.written(folder)))
-        .map(drop)
-        .map_err(|code| (code, "it is printed all the same".to_owned()))
 }
 
 /// Makes all files, or none.

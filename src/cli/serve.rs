@@ -1,29 +1,28 @@
 //! `portcullis serve`: the gateway from flags alone, or the configuration file that they stand for.
 
-use std::{
-    env,
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::{env, path::Path};
 
 use clap::{ArgMatches, parser::ValueSource};
 
+pub(super) use self::key_file::make_key;
 use crate::{
-    authorization_server::keys::random,
     cli::{
-        run,
-        serve::{arguments::Serve, welcome::welcome},
-        terminal::{BAD_CONFIG, FAULT, complain, load, print},
+        run::{self, Beginning},
+        serve::{
+            arguments::Serve,
+            key_file::{MissingKey, Unusable, load_with_key, problems_beside},
+            welcome::welcome,
+        },
+        terminal::{BAD_CONFIG, FAULT, complain, print},
     },
     config::{
-        flags::{Flags, StoreFlag, TokenFlags},
+        flags::{Flags, TokenFlags},
         source::ConfigSource,
     },
 };
 
 pub(super) mod arguments;
+mod key_file;
 pub(super) mod meant;
 mod welcome;
 
@@ -61,70 +60,51 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
         complain(&format!("{}: {} does not exist. {ACCOUNTS}", file.by, file.text));
         return BAD_CONFIG;
     }
-    match make_key(&flags, &folder) {
-        Ok(key) => key.iter().for_each(|key| complain(&key.told)),
-        Err(why) => {
-            complain(&why);
-            return FAULT;
-        }
-    }
     let text = flags.written(&folder);
-    let yaml = arguments.print_config.then(|| text.text.clone());
+    if arguments.print_config {
+        print(text.text.trim_end());
+        return judged(&flags, &folder);
+    }
+    let missing = MissingKey::of(&flags, &folder);
     let config = ConfigSource::given(text);
-    match yaml {
-        Some(yaml) => {
-            print(yaml.trim_end());
-            // What is wrong with it shows beside it: files may be missing on this machine alone.
-            load(&config).map_or_else(|code| code, |_| 0)
-        }
-        None => match load(&config) {
-            Ok(loaded) => {
-                let told = welcome(&flags, &loaded.settings);
-                run::run_loaded(&config, loaded, &told)
+    match load_with_key(&config, missing.as_ref()) {
+        Ok((loaded, made)) => {
+            let mut told = welcome(&flags, &loaded.settings);
+            if let Some(made) = made {
+                match loaded.settings.log.json {
+                    true => told.push(("key", made.told)),
+                    false => complain(&made.told),
+                }
             }
-            Err(code) => code,
-        },
+            run::run_loaded(&config, loaded, &Beginning { told, ..Beginning::default() })
+        }
+        Err(Unusable::Problems(problems)) => {
+            complain(&problems.to_string());
+            BAD_CONFIG
+        }
+        Err(Unusable::Key(why)) => {
+            complain(&why);
+            FAULT
+        }
     }
 }
 
-/// A key that was made, and what to tell about it.
-#[derive(Debug)]
-pub(super) struct MadeKey {
-    pub path: PathBuf,
-    pub told: String,
-}
-
-/// Makes the file of the session key that seals a store, if the flags name none and it is missing:
-/// a restart, and the printed configuration, need the same key.
-pub(super) fn make_key(flags: &Flags, folder: &Path) -> Result<Option<MadeKey>, String> {
-    let TokenFlags::Accounts { file, store: StoreFlag::File(store) } = &flags.tokens else { return Ok(None) };
-    let name = meant::key_beside(&store.text);
-    let is_default = matches!(&*flags.session_keys, [only] if only.text == format!("file:{name}"));
-    let path = folder.join(&name);
-    // With a wrong name of the accounts, nothing is served, so nothing is left behind.
-    if !is_default || path.exists() || !folder.join(&file.text).exists() {
-        return Ok(None);
+/// Tells what is wrong with a configuration that was printed: files may be missing on this machine
+/// alone. Nothing is written.
+pub(super) fn judged(flags: &Flags, folder: &Path) -> u8 {
+    let missing = MissingKey::of(flags, folder);
+    let lost = missing.as_ref().and_then(MissingKey::lost);
+    if let Some(missing) = &missing {
+        complain(&lost.clone().unwrap_or_else(|| missing.how_to_make()));
     }
-    if folder.join(&store.text).exists() {
-        return Err(format!(
-            "{}: {} is there, and its key {name} is not: put the key back; or, to start without these logins, move {} away",
-            store.by, store.text, store.text
-        ));
+    match problems_beside(&ConfigSource::given(flags.written(folder)), missing.as_ref()) {
+        Some(problems) => {
+            complain(&problems.to_string());
+            BAD_CONFIG
+        }
+        None if lost.is_some() => FAULT,
+        None => 0,
     }
-    let failed = |cause: io::Error| {
-        format!(
-            "{}: {} cannot be made ({cause}): it would hold the key that seals {}. Name another store with --store, or a key \
-             with --session-key",
-            store.by,
-            path.display(),
-            store.text
-        )
-    };
-    let key = random::unguessable().map_err(str::to_owned)?;
-    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-    made.write_all(key.as_bytes()).and_then(|()| made.write_all(b"\n")).map_err(failed)?;
-    let told = format!("made {}: the key that seals the logins in {}; keep both", path.display(), store.text);
-    Ok(Some(MadeKey { path, told }))
 }
 
 #[cfg(test)]

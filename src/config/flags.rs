@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config::{
     flags::{groups::RuleGroup, page::Page, places::FlagValue},
+    keys::acme::CACHE,
     source::GivenText,
 };
 
@@ -114,6 +115,8 @@ pub enum TransportFlags {
     Acme {
         /// `email`.
         email: FlagValue,
+        /// `cache`; by default a folder beside the configuration.
+        cache: Option<FlagValue>,
     },
 }
 
@@ -194,10 +197,15 @@ impl Flags {
                     page.value("key", key);
                     page.close();
                 }
-                TransportFlags::Acme { email } => {
+                TransportFlags::Acme { email, cache } => {
                     page.open("tls", &email.by);
                     page.open("acme", &email.by);
                     page.value("email", email);
+                    page.comment("Keep this folder: a start without it orders another certificate.");
+                    match cache {
+                        Some(cache) => page.value("cache", cache),
+                        None => page.plain("cache", CACHE, "--acme-cache (its default)"),
+                    }
                     page.close();
                     page.close();
                 }
@@ -253,16 +261,15 @@ impl Flags {
         page.list("scopes", by, &[self.all_scopes(by), groups::scopes(&self.groups)].concat());
         page.close();
         page.close();
-        page.open("store", by);
-        let memory_by = match &self.tokens {
-            TokenFlags::Accounts { store: StoreFlag::File(file), .. } => {
-                page.value("file", file);
-                None
-            }
-            TokenFlags::Accounts { store: StoreFlag::Memory(by), .. } | TokenFlags::Demo(by) => Some(by),
-            TokenFlags::Issuer { .. } => None,
+        let (file, by) = match &self.tokens {
+            TokenFlags::Accounts { store: StoreFlag::File(file), .. } => (Some(file), &file.by),
+            TokenFlags::Accounts { store: StoreFlag::Memory(by), .. } | TokenFlags::Demo(by) => (None, by),
+            TokenFlags::Issuer { issuer, .. } => (None, &issuer.by),
         };
-        if let Some(by) = memory_by {
+        page.open("store", by);
+        if let Some(file) = file {
+            page.value("file", file);
+        } else {
             page.comment("Every login ends with the process.");
             page.plain("memory", "true", by);
         }
@@ -318,6 +325,9 @@ impl Flags {
         let [first, ..] = &*self.session_keys else { return };
         page.blank();
         page.comment("References to keys of at least 32 random bytes, which seal session ids and the store.");
+        if self.of == FlagsOf::Serve && self.session_keys.iter().any(|key| key.text.starts_with("file:")) {
+            page.comment("A file that is not there yet: (umask 077; openssl rand -hex 32 > FILE)");
+        }
         page.list("session_keys", &first.by, &self.session_keys);
     }
 }

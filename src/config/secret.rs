@@ -106,8 +106,21 @@ fn from_environment(field: &Field<'_>, name: &str) -> Option<Referred> {
         Some(Err(_)) => "not UTF-8",
         None => "not set",
     };
-    field.reading.problem(&field.place, &format!("env:{name}, which is {fault}"), "a variable that holds the secret");
+    let reference = match may_be_key(name) {
+        true => "a reference to a variable with a name like a key (not shown)".to_owned(),
+        false => format!("env:{name}"),
+    };
+    field.reading.problem(&field.place, &format!("{reference}, which is {fault}"), "a variable that holds the secret");
     None
+}
+
+/// Whether the name of a variable looks like a key, as when a shell replaced `env:$KEY` (P10).
+#[must_use]
+pub fn may_be_key(name: &str) -> bool {
+    let has = |is: fn(&char) -> bool| name.chars().filter(is).count();
+    let (digits, lower, upper) =
+        (has(char::is_ascii_digit), has(char::is_ascii_lowercase), has(char::is_ascii_uppercase));
+    name.len() >= 24 && digits >= 4 && (!name.contains('_') || lower > 0 && upper > 0)
 }
 
 fn from_file(field: &Field<'_>, path: &str) -> Option<Referred> {
@@ -150,8 +163,10 @@ pub(super) fn too_large(cause: &io::Error) -> Option<String> {
 
 /// The whole of a regular file of at most `most` bytes. Reading a pipe or a device could block.
 pub(super) fn bounded(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    let kind = fs::metadata(path)?.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "it is a folder" } else { "not a regular file: it could not be read again" };
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;

@@ -13,3 +13,5 @@ mod refusals_upstream;
 mod release;
 mod serve;
 mod serve_sets;
+mod serve_start;
+mod terminal;

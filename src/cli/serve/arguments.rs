@@ -124,6 +124,11 @@ pub struct Serve {
     /// Get the certificate from Let's Encrypt, whose terms you accept with your e-mail address.
     #[arg(long, value_name = "EMAIL", env = "PORTCULLIS_ACME", hide_env_values = true, help_heading = LISTEN)]
     pub acme: Option<String>,
+    /// The folder of --acme for the account and the certificate; keep it [default: acme]
+    ///
+    /// A start without it orders another certificate, of which a CA gives only some a week.
+    #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_ACME_CACHE", hide_env_values = true, help_heading = LISTEN)]
+    pub acme_cache: Option<String>,
     /// Listen without TLS beyond this machine: a proxy in front terminates it.
     #[arg(long, env = "PORTCULLIS_PLAINTEXT", value_parser = yes_or_no, hide_env_values = true,
         help_heading = LISTEN)]

@@ -136,6 +136,7 @@ impl Reading<'_> {
             ("store", &of.store),
             ("tls_cert", &of.tls_cert),
             ("tls_key", &of.tls_key),
+            ("acme_cache", &of.acme_cache),
         ];
         let one = one.map(|(name, value)| (name, self.one(name, value.as_deref()).into_iter().collect()));
         let lists = [("allowed_origin", &of.allowed_origin), ("session_key", &of.session_key)];
@@ -216,6 +217,10 @@ impl Reading<'_> {
         let certificate = self.one("tls_cert", of.tls_cert.as_deref());
         let key = self.one("tls_key", of.tls_key.as_deref());
         let email = self.one("acme", of.acme.as_deref());
+        let cache = self.one("acme_cache", of.acme_cache.as_deref());
+        if let (Some(cache), None) = (&cache, &email) {
+            self.wrong.push(format!("{}: it is the folder of --acme, which is not given", cache.by));
+        }
         let plaintext = self.switch("plaintext", of.plaintext);
         let files = certificate.as_ref().or(key.as_ref());
         self.one_of([files.map(|of| &of.by), email.as_ref().map(|of| &of.by), plaintext.as_ref()]);
@@ -230,7 +235,9 @@ impl Reading<'_> {
                 self.wrong.push(format!("{}: --tls-cert is missing, the certificate of the key", key.by));
                 TransportFlags::Files { certificate: key.clone(), key }
             }
-            (None, None, Some(email), _) => TransportFlags::Acme { email },
+            (None, None, Some(email), _) => {
+                TransportFlags::Acme { email, cache }
+            }
             (None, None, None, Some(by)) => TransportFlags::Plaintext(by),
             (None, None, None, None) => TransportFlags::None,
         }

@@ -67,7 +67,7 @@ fn first_1_each_flag_writes_the_key_that_the_page_names() {
         meant::meant(&of, &|_| false).unwrap().written(Path::new("/")).flags.unwrap()
     };
     let written = [
-        with(&|of| (of.issuer, of.profile, of.acme) = (text("i"), text("p"), text("e"))),
+        with(&|of| (of.issuer, of.profile, of.acme, of.acme_cache) = (text("i"), text("p"), text("e"), text("c"))),
         with(&|of| (of.accounts, of.store, of.tls_cert, of.tls_key) = (text("a"), text("s"), text("c"), text("k"))),
         with(&|of| (of.demo_account, of.plaintext, of.allow_all) = (true, true, true)),
     ];

@@ -1,23 +1,19 @@
 //! What `serve` tells an operator when it is ready: what is protected, and how clients connect.
 
-use std::fmt::Write;
-
 use crate::{
     cli::terminal::word,
     config::{
-        Settings,
+        ListenTls, Settings,
         flags::{Flags, StoreFlag, TokenFlags, TransportFlags},
     },
 };
 
 /// What is told at the start.
-pub(super) fn welcome(flags: &Flags, settings: &Settings) -> String {
-    let mut told = String::new();
+pub(super) fn welcome(flags: &Flags, settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut told = Vec::new();
     let Some(server) = settings.servers.first() else { return told };
     let url = settings.public_url.resource(&server.path);
-    let mut line = |word: &str, rest: &str| {
-        let _ = writeln!(told, "  {word:<16}{rest}");
-    };
+    let mut line = |about: &'static str, words: &str| told.push((about, words.to_owned()));
     // Its query may hold a key.
     line("protects", flags.upstream.text.split('?').next().unwrap_or_default());
     line("clients connect", url.as_str());
@@ -46,6 +42,12 @@ pub(super) fn welcome(flags: &Flags, settings: &Settings) -> String {
     if settings.public_url.is_https() && matches!(flags.transport, TransportFlags::None | TransportFlags::Plaintext(_))
     {
         line("TLS", "a proxy or a tunnel in front must terminate it, and pass the host name on");
+    }
+    if let Some(ListenTls::Acme(acme)) = settings.listen.first().and_then(|listen| listen.tls.as_ref()) {
+        line(
+            "certificate",
+            &format!("by ACME; kept in {}: a start without that folder orders another", acme.cache.display()),
+        );
     }
     line("try it", &format!("curl -i {}", word(url.as_str())));
     line("keep it", "the same flags with --print-config print a gateway.yaml for `portcullis run`");

@@ -28,7 +28,8 @@ impl Flags {
                 named(&mut certificate.text);
                 named(&mut key.text);
             }
-            TransportFlags::None | TransportFlags::Plaintext(_) | TransportFlags::Acme { email: _ } => {}
+            TransportFlags::Acme { email: _, cache } => cache.iter_mut().for_each(|cache| named(&mut cache.text)),
+            TransportFlags::None | TransportFlags::Plaintext(_) => {}
         }
         for key in &mut self.session_keys {
             if let Some(path) = key.text.strip_prefix("file:") {

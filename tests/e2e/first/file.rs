@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use tokio::process::Command;
+
 use crate::e2e::world::command::Portcullis;
 
 const CONFIG: &str = r#"
@@ -71,5 +73,30 @@ async fn first_8_without_any_file_the_message_says_what_to_do() {
         for word in ["there is no gateway.yaml in ", "portcullis init", "portcullis serve --help"] {
             assert!(told.contains(word), "{command}: {told}");
         }
+    }
+}
+
+#[tokio::test]
+async fn first_8_a_pipe_is_read_once_and_a_folder_is_told() {
+    let here = folder(&["gateway.yaml"]);
+    let binary = env!("CARGO_BIN_EXE_portcullis");
+    for (line, named) in [
+        ("P check <(cat gateway.yaml)", "/dev/fd/"),
+        ("P check -c <(cat gateway.yaml)", "/dev/fd/"),
+        ("cat gateway.yaml | P check /dev/stdin", "/dev/stdin: ok"),
+        ("P check /dev/stdin < gateway.yaml", "/dev/stdin: ok"),
+        ("mkfifo pipe; cat gateway.yaml > pipe & P check pipe", "pipe: ok"),
+        ("P explain <(cat gateway.yaml)", "public_url: "),
+        ("P connect -c <(cat gateway.yaml) cursor", "## Cursor"),
+    ] {
+        let line = line.replace("P ", &format!("{binary} "));
+        let output = Command::new("bash").args(["-c", &line]).current_dir(here.path()).output().await.unwrap();
+        let (out, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out.contains(named), "{line}: {out}{told}");
+    }
+    for (file, told) in [(".", "found a folder"), ("/dev/null", "/dev/null: found nothing; expected a configuration")]
+    {
+        let (code, _, complained) = check(here.path()).words(&[file]).run().await;
+        assert!(code == Some(2) && complained.contains(told), "{complained}");
     }
 }

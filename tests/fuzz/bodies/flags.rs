@@ -25,7 +25,7 @@ pub(crate) fn flags(input: &[u8]) -> bool {
     };
     let transport = match input.len() % 4 {
         0 => TransportFlags::Files { certificate: next(), key: next() },
-        1 => TransportFlags::Acme { email: next() },
+        1 => TransportFlags::Acme { email: next(), cache: Some(next()) },
         2 => TransportFlags::Plaintext("--plaintext".to_owned()),
         _ => TransportFlags::None,
     };
@@ -81,7 +81,10 @@ fn same(read: &Value, given: &Flags) {
                 is(&listener["tls"]["certificate"], certificate);
                 is(&listener["tls"]["key"], key);
             }
-            TransportFlags::Acme { email } => is(&listener["tls"]["acme"]["email"], email),
+            TransportFlags::Acme { email, cache } => {
+                is(&listener["tls"]["acme"]["email"], email);
+                is(&listener["tls"]["acme"]["cache"], cache.as_ref().expect("a folder"));
+            }
             TransportFlags::Plaintext(_) => assert_eq!(listener["plaintext"], true),
             TransportFlags::None => assert_eq!(listener.as_object().map(serde_json::Map::len), Some(1)),
         }

@@ -1,9 +1,11 @@
 //! Which flag holds a secret or may hold one, so that no message and no file repeats its value.
 
+use crate::config::secret::may_be_key;
+
 /// Flags with a URL.
 const URLS: [&str; 4] = ["public_url", "upstream", "issuer", "allowed_origin"];
 /// Flags with the name of a file.
-const FILES: [&str; 4] = ["accounts", "store", "tls_cert", "tls_key"];
+const FILES: [&str; 5] = ["accounts", "store", "tls_cert", "tls_key", "acme_cache"];
 
 /// What is wrong with the value of the flag `name`, without the value (P10).
 pub(super) fn wrong(name: &str, text: &str) -> Option<&'static str> {
@@ -31,7 +33,9 @@ pub fn has_login(url: &str) -> bool {
 }
 
 fn is_reference(text: &str) -> bool {
-    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    // A shell may have replaced `env:$KEY` by the key.
+    let is_name =
+        |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !may_be_key(name);
     text.starts_with("file:") || text.strip_prefix("env:").is_some_and(is_name)
 }
 
@@ -51,6 +55,7 @@ mod tests {
             ("session_key", "file:a b", false),
             ("session_key", "hunter2", true),
             ("session_key", "env:hunter2+/=", true),
+            ("session_key", "env:hunter2hunter2hunter2hunter2hunter2", true),
             ("upstream", "http://127.0.0.1:8000/@owner/mcp?to=a@b", false),
             ("upstream", "http://u:hunter2@127.0.0.1/mcp", true),
             ("upstream", "u:hunter2@127.0.0.1/mcp", true),

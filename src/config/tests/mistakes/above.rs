@@ -95,6 +95,15 @@ pub(super) const CASES: &[Case] = &[
             "2:44 session_keys[2]: found file:nothing, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
         ],
     ),
+    // A shell replaced `env:$KEY`.
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nsession_keys: [\"env:ab12cd34ef56ab12cd34ef56ab12cd34\", \"env:PORTCULLIS_SESSION_KEY_20270131\"]",
+        &[
+            "2:16 session_keys[0]: found a reference to a variable with a name like a key (not shown), which is not set; expected a variable that holds the secret",
+            "2:54 session_keys[1]: found env:PORTCULLIS_SESSION_KEY_20270131, which is not set; expected a variable that holds the secret",
+        ],
+    ),
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nadmin: {address: \"127.0.0.1:8080\"}",
