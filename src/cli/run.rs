@@ -116,7 +116,8 @@ fn serve_logged(
     ended
 }
 
-/// Standard error is for people. Programs that read it as JSON get one event in place of the lines for people.
+/// Standard error is for people. Programs that read it as JSON get one event in place of the
+/// lines.
 fn tell(told: &[(&'static str, String)], is_json: bool) {
     if told.is_empty() {
         return;

@@ -20,7 +20,7 @@ use crate::{
 
 /// A key that was made, and what to tell about it.
 #[derive(Debug)]
-pub(in crate::cli) struct MadeKey {
+pub struct MadeKey {
     pub path: PathBuf,
     pub told: String,
 }
@@ -30,7 +30,7 @@ pub(in crate::cli) struct MadeKey {
 ///
 /// # Errors
 /// Why it cannot be made, and what to do.
-pub(in crate::cli) fn make_key(flags: &Flags, folder: &Path) -> Result<Option<MadeKey>, String> {
+pub fn make_key(flags: &Flags, folder: &Path) -> Result<Option<MadeKey>, String> {
     match (&flags.tokens, MissingKey::of(flags, folder)) {
         (TokenFlags::Accounts { file, .. }, Some(missing)) if folder.join(&file.text).exists() => {
             missing.make().map(Some)

@@ -235,9 +235,7 @@ impl Reading<'_> {
                 self.wrong.push(format!("{}: --tls-cert is missing, the certificate of the key", key.by));
                 TransportFlags::Files { certificate: key.clone(), key }
             }
-            (None, None, Some(email), _) => {
-                TransportFlags::Acme { email, cache }
-            }
+            (None, None, Some(email), _) => TransportFlags::Acme { email, cache },
             (None, None, None, Some(by)) => TransportFlags::Plaintext(by),
             (None, None, None, None) => TransportFlags::None,
         }

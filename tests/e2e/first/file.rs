@@ -94,8 +94,7 @@ async fn first_8_a_pipe_is_read_once_and_a_folder_is_told() {
         let (out, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && out.contains(named), "{line}: {out}{told}");
     }
-    for (file, told) in [(".", "found a folder"), ("/dev/null", "/dev/null: found nothing; expected a configuration")]
-    {
+    for (file, told) in [(".", "found a folder"), ("/dev/null", "/dev/null: found nothing; expected a configuration")] {
         let (code, _, complained) = check(here.path()).words(&[file]).run().await;
         assert!(code == Some(2) && complained.contains(told), "{complained}");
     }

@@ -101,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com\nsession_keys: [\"env:ab12cd34ef56ab12cd34ef56ab12cd34\", \"env:PORTCULLIS_SESSION_KEY_20270131\"]",
         &[
             "2:16 session_keys[0]: found a reference to a variable with a name like a key (not shown), which is not set; expected a variable that holds the secret",
-            "2:54 session_keys[1]: found env:PORTCULLIS_SESSION_KEY_20270131, which is not set; expected a variable that holds the secret",
+            "2:56 session_keys[1]: found env:PORTCULLIS_SESSION_KEY_20270131, which is not set; expected a variable that holds the secret",
         ],
     ),
     (
