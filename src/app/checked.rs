@@ -80,7 +80,7 @@ fn caches(settings: &Settings) -> Vec<String> {
         let Some(ListenTls::Acme(acme)) = &listen.tls else { return None };
         let why = keep::cache_trouble(acme)?;
         Some(format!(
-            "listen[{index}].tls.acme.cache: {why}; the gateway does not start where its own user cannot write there"
+            "listen[{index}].tls.acme.cache: {why}; without a certificate there, the gateway does not start where its own user cannot write"
         ))
     });
     said.collect()

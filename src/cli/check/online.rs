@@ -34,7 +34,7 @@ pub(super) fn online(config: &ConfigSource, loaded: &Loaded) -> u8 {
         }
     };
     let path = PathBuf::from(config.to_string());
-    let findings = runtime.block_on(own::check(&OwnFile { path: &path, loaded, asker: &asker }));
+    let findings = runtime.block_on(own::check_elsewhere(&OwnFile { path: &path, loaded, asker: &asker }));
     runtime.shutdown_background();
     if !findings.is_empty() {
         print(output::text(&findings).trim_end());

@@ -74,9 +74,10 @@ async fn accept_or_validate(
     if !Validations::is_asked(&begun.client_hello()) {
         return begun.into_stream(Arc::clone(&tls.clients)).await.map(Some);
     }
-    let name = begun.client_hello().server_name().unwrap_or("no name").to_owned();
-    let mut stream = begun.into_stream(Arc::clone(&validations.config)).await?;
-    debug!(name, "a validation by the CA was answered");
+    let name = begun.client_hello().server_name().map(str::to_owned);
+    let config = validations.of(name.as_deref()).await;
+    let mut stream = begun.into_stream(config).await?;
+    debug!(name = name.as_deref().unwrap_or("no name"), "a validation by the CA was answered");
     stream.shutdown().await?;
     Ok(None)
 }

@@ -1,5 +1,7 @@
 //! The account at the CA: from the cache, or a new one.
 
+use std::sync::Arc;
+
 use instant_acme::{Account, ExternalAccountKey, NewAccount};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
@@ -8,11 +10,11 @@ use crate::{base::secret::Secret, decide::acme::kept::KeptAccount};
 
 /// The account of the cache, or a new one, which is kept before it is used. With a new one the
 /// operator agrees to the terms of service: the configuration says so.
-pub(super) async fn account(held: &AcmeHeld, client: &CaClient) -> Result<Account, Failed> {
+pub(super) async fn account(held: &Arc<AcmeHeld>, client: &CaClient) -> Result<Account, Failed> {
     let settings = held.settings();
     let directory = settings.directory.to_string();
     let contact = format!("mailto:{}", settings.email);
-    match held.cache.account() {
+    match held.blocking(|held| held.cache.account()).await.unwrap_or(Ok(None)) {
         Ok(Some(kept)) => {
             let key = PrivatePkcs8KeyDer::from(kept.key.expose());
             let builder = Account::builder_with_http(Box::new(client.clone()));
@@ -21,7 +23,7 @@ pub(super) async fn account(held: &AcmeHeld, client: &CaClient) -> Result<Accoun
                 Ok(account) => {
                     let changed = account.update_contacts(&[&contact]).await;
                     changed.map_err(|error| Failed::of("the account's address", error, &settings.email))?;
-                    keep(held, &KeptAccount { email: settings.email.to_string(), ..kept })?;
+                    keep(held, KeptAccount { email: settings.email.to_string(), ..kept }).await?;
                     return Ok(account);
                 }
                 Err(instant_acme::Error::KeyRejected) => replaces(held, "its key is damaged"),
@@ -39,7 +41,7 @@ pub(super) async fn account(held: &AcmeHeld, client: &CaClient) -> Result<Accoun
         .map_err(|error| Failed::of("a new account", error, &settings.email))?;
     let key = Secret::new(credentials.private_key().secret_pkcs8_der().to_vec());
     let email = settings.email.to_string();
-    keep(held, &KeptAccount { id: account.id().to_owned(), directory, email, key })?;
+    keep(held, KeptAccount { id: account.id().to_owned(), directory, email, key }).await?;
     let terms = client.heard.terms().unwrap_or_else(|| "none that its directory names".to_owned());
     tracing::info!(
         directory = %settings.directory,
@@ -50,8 +52,9 @@ pub(super) async fn account(held: &AcmeHeld, client: &CaClient) -> Result<Accoun
     Ok(account)
 }
 
-fn keep(held: &AcmeHeld, account: &KeptAccount) -> Result<(), Failed> {
-    held.cache.keep_account(account).map_err(|CacheFault { cause }| {
+async fn keep(held: &Arc<AcmeHeld>, account: KeptAccount) -> Result<(), Failed> {
+    let kept = held.blocking(move |held| held.cache.keep_account(&account)).await;
+    kept.unwrap_or(Ok(())).map_err(|CacheFault { cause }| {
         Failed::here(format!("{}: the account cannot be kept: {cause}", held.cache.account_path().display()))
     })
 }

@@ -7,12 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    rand,
+};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{challenge::DIGEST_BYTES, settings::AcmeSettings};
 use crate::{
-    base::{limits::operating::ACME_FILE_BYTES_MAX, secret::Secret},
+    base::{
+        limits::operating::{ACME_ATTEMPT_TIMEOUT, ACME_FILE_BYTES_MAX},
+        secret::Secret,
+    },
     decide::acme::kept::KeptAccount,
 };
 
@@ -22,12 +28,16 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// A mode with any of these bits lets others in.
 const OTHERS: u32 = 0o077;
+/// Where a challenge begins its name.
+const CHALLENGE: &str = "challenge-";
 
 /// Where one certificate and its account are kept.
 pub(super) struct Cache {
     folder: PathBuf,
     account: PathBuf,
-    certificate: PathBuf,
+    /// The file of the certificate, and after it the files in which earlier releases kept it: those
+    /// were named after the domain that was written first.
+    certificates: Vec<PathBuf>,
 }
 
 /// Why a file of the cache cannot be used.
@@ -41,36 +51,46 @@ pub(super) struct OrderLock {
     _file: Option<File>,
 }
 
+/// One file in which the certificate may be.
+pub(super) struct KeptPem<'c> {
+    pub(super) path: &'c Path,
+    /// Key and chain in PEM.
+    pub(super) pem: Result<Secret, CacheFault>,
+}
+
 impl Cache {
-    /// Creates the folder where it does not exist, and finds out whether it can be written.
-    pub(super) fn open(settings: &AcmeSettings) -> Result<Self, String> {
+    /// Creates the folder where it does not exist, and removes what killed processes left in it.
+    /// With the cache comes why the folder cannot be written, if it cannot.
+    pub(super) fn open(settings: &AcmeSettings) -> (Self, Option<String>) {
         let folder = settings.cache.clone();
-        usable(&folder)?;
+        let trouble = usable(&folder).err();
         let account_of = settings.external_account.as_ref().map_or("", |bound| &bound.key_id);
         let account = format!("account-{}.json", short(&[&settings.directory, account_of]));
         let mut names: Vec<&str> = settings.domains.iter().map(|domain| &**domain).collect();
+        // The order of the domains means nothing: the same names are the same certificate.
         names.sort_unstable();
-        let first = settings.domains.first().map_or("", |domain| &**domain);
-        names.insert(0, &settings.directory);
-        let certificate = format!("{first}-{}.pem", short(&names));
-        Ok(Self { account: folder.join(account), certificate: folder.join(certificate), folder })
+        let id = short(&[&[&*settings.directory], names.as_slice()].concat());
+        let certificates = names.iter().map(|name| folder.join(format!("{name}-{id}.pem"))).collect();
+        let cache = Self { account: folder.join(account), certificates, folder };
+        cache.remove_rests();
+        (cache, trouble)
     }
 
     pub(super) fn certificate_path(&self) -> &Path {
-        &self.certificate
+        self.certificates.first().map_or(&self.folder, PathBuf::as_path)
     }
 
     pub(super) fn account_path(&self) -> &Path {
         &self.account
     }
 
-    /// Key and chain in PEM; `None` if there are none yet.
-    pub(super) fn certificate(&self) -> Result<Option<Secret>, CacheFault> {
-        read(&self.certificate)
+    /// The files of the certificate that exist.
+    pub(super) fn kept(&self) -> impl Iterator<Item = KeptPem<'_>> {
+        self.certificates.iter().filter_map(|path| Some(KeptPem { path, pem: read(path).transpose()? }))
     }
 
     pub(super) fn keep_certificate(&self, pem: &Secret) -> Result<(), CacheFault> {
-        replace(&self.certificate, pem.expose())
+        replace(self.certificate_path(), pem.expose())
     }
 
     /// The account; `None` if there is no file yet.
@@ -93,9 +113,14 @@ impl Cache {
         }
     }
 
-    /// The digest with which another process proves `domain`.
+    /// The digest with which another process proves `domain`. What is older than an attempt can be
+    /// was left by a process that was killed.
     pub(super) fn challenge(&self, domain: &str) -> Option<Vec<u8>> {
-        let digest = read(&self.challenge_path(domain)).ok()??;
+        let path = self.challenge_path(domain);
+        if is_old(&path) {
+            return None;
+        }
+        let digest = read(&path).ok()??;
         (digest.expose().len() == DIGEST_BYTES).then(|| digest.expose().to_vec())
     }
 
@@ -113,7 +138,21 @@ impl Cache {
     }
 
     fn challenge_path(&self, domain: &str) -> PathBuf {
-        self.folder.join(format!("challenge-{domain}"))
+        self.folder.join(format!("{CHALLENGE}{domain}"))
+    }
+
+    /// Removes what killed processes left: challenges, and files that were not written to their
+    /// end. Younger ones stay: where locks do not work, another process may use them.
+    pub(super) fn remove_rests(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_rest = name.starts_with(CHALLENGE) || (name.starts_with('.') && name.ends_with(SCRATCH));
+            if is_rest && is_old(&path) {
+                // Another process may have removed it.
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// `None` while another process orders a certificate with this cache.
@@ -128,7 +167,10 @@ impl Cache {
             }
         };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Some(OrderLock { _file: Some(file) }),
+            Ok(()) => {
+                self.remove_rests();
+                Some(OrderLock { _file: Some(file) })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => None,
             // Some network file systems have no locks.
             Err(cause) => {
@@ -156,9 +198,12 @@ pub(super) fn usable(folder: &Path) -> Result<(), String> {
              of the gateway's own with mode 0700"
         );
     }
-    let probe = folder.join(".probe");
-    replace(&probe, b"").map_err(|CacheFault { cause }| format!("{shown}: the folder cannot be written: {cause}"))?;
-    fs::remove_file(&probe).map_err(|cause| format!("{shown}: the folder cannot be written: {cause}"))
+    let tried = || -> io::Result<()> {
+        let probe = scratch(&folder.join("probe"))?;
+        OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&probe)?;
+        fs::remove_file(&probe)
+    };
+    tried().map_err(|cause| format!("{shown}: the folder cannot be written: {cause}"))
 }
 
 /// What `check` says of a folder that the gateway could not use: it creates nothing.
@@ -196,11 +241,8 @@ fn read(path: &Path) -> Result<Option<Secret>, CacheFault> {
 /// Writes a file whole or not at all.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), CacheFault> {
     let fault = |cause: io::Error| CacheFault { cause: cause.to_string() };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let fresh = scratch(path).map_err(fault)?;
     let written = || -> io::Result<()> {
-        // A rest of a process that was killed, which may have had the same id.
-        let _ = fs::remove_file(&fresh);
         let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&fresh)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -216,8 +258,30 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), CacheFault> {
     })
 }
 
+/// The end of the names of files that are being written.
+const SCRATCH: &str = ".new";
+
+/// A name beside `path` that no other process uses: in containers, all have the same process id.
+fn scratch(path: &Path) -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    rand::fill(&mut random).map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(path.with_file_name(format!(".{name}.{}{SCRATCH}", hex(&random))))
+}
+
+/// Whether a file is older than the longest attempt, or is of a time that is as far ahead.
+fn is_old(path: &Path) -> bool {
+    let Ok(written) = fs::symlink_metadata(path).and_then(|found| found.modified()) else { return false };
+    let apart = written.elapsed().unwrap_or_else(|ahead| ahead.duration());
+    apart > ACME_ATTEMPT_TIMEOUT
+}
+
 /// A short name for these texts.
 fn short(texts: &[&str]) -> String {
     let whole = digest(&SHA256, texts.join("\n").as_bytes());
-    whole.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(whole.as_ref().get(..8).unwrap_or_default())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use instant_acme::{Error, Identifier, Problem};
 
 use super::client::CaFault;
-use crate::decide::acme::{
-    refusal::{CaProblem, ValidationsSeen, sentences},
-    schedule::AttemptFailure,
+use crate::{
+    decide::acme::{
+        refusal::{CaProblem, ValidationsSeen, sentences},
+        schedule::AttemptFailure,
+    },
+    outbound::{dial::DialFaultKind, fault::FaultKind},
 };
 
 /// A failed attempt.
@@ -47,7 +50,15 @@ impl Failed {
                 Self { said: format!("{step}: {}", failed.said), ..failed }
             }
             Error::Other(cause) => match cause.downcast::<CaFault>() {
-                Ok(fault) => Self { kind: AttemptFailure::Away, ..Self::here(format!("{step}: {fault}")) },
+                Ok(fault) => {
+                    let clock = match fault.0.kind {
+                        FaultKind::Dial(DialFaultKind::TlsExpired | DialFaultKind::TlsNotYetValid) => {
+                            "; is the clock of this machine right?"
+                        }
+                        _ => "",
+                    };
+                    Self { kind: AttemptFailure::Away, ..Self::here(format!("{step}: {fault}{clock}")) }
+                }
                 Err(cause) => Self::here(format!("{step}: {cause}")),
             },
             Error::Json(cause) => Self {

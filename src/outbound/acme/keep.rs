@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
-use tokio::{
-    task::spawn_blocking,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
     cache,
@@ -56,7 +53,7 @@ pub async fn keep(held: Arc<AcmeHeld>, fetch: Fetch, clock: Arc<dyn Clock>) {
             sleep(Duration::from_secs(wait).min(ACME_DUE_LOOKED_AT_EVERY).min(until_asked)).await;
             continue;
         }
-        let Some(lock) = blocking(&held, |held| held.cache.lock()).await.flatten() else {
+        let Some(lock) = held.blocking(|held| held.cache.lock()).await.flatten() else {
             if !is_waiting {
                 tracing::info!(domains = held.settings().names(), "another process orders the certificate");
             }
@@ -89,7 +86,7 @@ pub async fn keep(held: Arc<AcmeHeld>, fetch: Fetch, clock: Arc<dyn Clock>) {
         };
         match failed {
             Some(failed) => {
-                let pause = failures.tell(&held, failed, clock.now().wall);
+                let pause = failures.tell(&held, failed, clock.now().wall).await;
                 if pause_or_take(&held, pause).await {
                     failures = Failures::default();
                 }
@@ -124,10 +121,10 @@ struct Failures {
 
 impl Failures {
     /// Reports a failed attempt, and says how long to wait.
-    fn tell(&mut self, held: &AcmeHeld, failed: Failed, wall: Duration) -> Duration {
+    async fn tell(&mut self, held: &Arc<AcmeHeld>, failed: Failed, wall: Duration) -> Duration {
         let Failed { kind, said, retry_after, is_account_lost } = failed;
         let names = held.settings().names();
-        if is_account_lost && forget_account(held) && !self.is_account_lost {
+        if is_account_lost && forget_account(held).await && !self.is_account_lost {
             self.is_account_lost = true;
             tracing::warn!(
                 domains = names,
@@ -163,9 +160,15 @@ impl Failures {
     }
 }
 
-fn forget_account(held: &AcmeHeld) -> bool {
-    let forgotten = held.cache.forget_account();
-    forgotten.inspect_err(|cause| tracing::error!(%cause, "the account in the cache cannot be removed")).is_ok()
+async fn forget_account(held: &Arc<AcmeHeld>) -> bool {
+    match held.blocking(|held| held.cache.forget_account()).await {
+        Some(Ok(())) => true,
+        Some(Err(cause)) => {
+            tracing::error!(%cause, "the account in the cache cannot be removed");
+            false
+        }
+        None => false,
+    }
 }
 
 /// A new certificate that is due at once would be ordered again and again. It is used nevertheless:
@@ -206,21 +209,12 @@ fn tell_order(held: &AcmeHeld, wall: Duration) {
 
 /// Takes a newer certificate from the cache.
 async fn take(held: &Arc<AcmeHeld>) -> bool {
-    let is_taken = blocking(held, |held| held.take_from_cache()).await.unwrap_or_default();
+    let is_taken = held.blocking(AcmeHeld::take_from_cache).await.unwrap_or_default();
     if is_taken {
         held.set_trouble(None);
         tracing::info!(domains = held.settings().names(), "a certificate that another process ordered is in use");
     }
     is_taken
-}
-
-/// Files may be on a network file system that hangs.
-async fn blocking<T: Send + 'static>(
-    held: &Arc<AcmeHeld>,
-    work: impl FnOnce(&AcmeHeld) -> T + Send + 'static,
-) -> Option<T> {
-    let held = Arc::clone(held);
-    spawn_blocking(move || work(&held)).await.ok()
 }
 
 /// A part of [`JITTER_PARTS`].

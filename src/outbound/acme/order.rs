@@ -1,6 +1,6 @@
 //! One attempt to get a certificate: account, order, proofs, signing request, chain (RFC 8555 §7).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus,
@@ -31,7 +31,7 @@ const POLLS: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(500)).backoff(1.5).timeout(ACME_ORDER_TIMEOUT);
 
 /// Orders a certificate, proves its names, and keeps it.
-pub(super) async fn attempt(held: &AcmeHeld, fetch: &Fetch, wall: Duration) -> Result<IssuedCertificate, Failed> {
+pub(super) async fn attempt(held: &Arc<AcmeHeld>, fetch: &Fetch, wall: Duration) -> Result<IssuedCertificate, Failed> {
     let client = CaClient::new(fetch, &held.settings().directory, wall);
     let result = async {
         let account = account::account(held, &client).await?;
@@ -40,14 +40,23 @@ pub(super) async fn attempt(held: &AcmeHeld, fetch: &Fetch, wall: Duration) -> R
     result.await.map_err(|failed| Failed { retry_after: client.heard.retry_after(), ..failed })
 }
 
-async fn ordered(held: &AcmeHeld, account: &Account) -> Result<IssuedCertificate, Failed> {
+async fn ordered(held: &Arc<AcmeHeld>, account: &Account) -> Result<IssuedCertificate, Failed> {
     let settings = held.settings();
-    let failed = |step: &'static str| move |error: Error| Failed::of(step, error, &settings.email);
     let identifiers: Vec<Identifier> =
         settings.domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
-    let mut order = begun(held, account, &identifiers).await.map_err(failed("a new order"))?;
-    // Dropped at each end of this function: no challenge is answered after it.
-    let _proving = Proving(held);
+    let order = begun(held, account, &identifiers).await;
+    let order = order.map_err(|error| Failed::of("a new order", error, &settings.email))?;
+    // No challenge is answered after the attempt, whether it ends or is dropped.
+    let proving = Proving::new(held);
+    let issued = issued(held, order).await;
+    proving.end().await;
+    issued
+}
+
+/// Proves the names, and fetches and keeps the certificate.
+async fn issued(held: &Arc<AcmeHeld>, mut order: Order) -> Result<IssuedCertificate, Failed> {
+    let settings = held.settings();
+    let failed = |step: &'static str| move |error: Error| Failed::of(step, error, &settings.email);
     prove(held, &mut order).await?;
     match order.poll_ready(&POLLS).await {
         Ok(OrderStatus::Ready) => {}
@@ -61,7 +70,8 @@ async fn ordered(held: &AcmeHeld, account: &Account) -> Result<IssuedCertificate
     let pem = Secret::new([key.as_bytes(), chain.as_bytes()].concat());
     let issued = IssuedCertificate::read(pem.expose(), settings)
         .map_err(|why| Failed::here(format!("the CA sent a certificate that cannot be used: {why}")))?;
-    if let Err(CacheFault { cause }) = held.cache.keep_certificate(&pem) {
+    let kept = held.blocking(move |held| held.cache.keep_certificate(&pem)).await;
+    if let Some(Err(CacheFault { cause })) = kept {
         // It is good, and used: ordering it again would not help.
         let file = held.cache.certificate_path().display();
         tracing::error!(%file, cause, "the new certificate is in use but cannot be kept: after a restart another one is ordered");
@@ -85,7 +95,7 @@ async fn begun(held: &AcmeHeld, account: &Account, identifiers: &[Identifier]) -
 }
 
 /// Answers the challenge of each name that is not proven yet.
-async fn prove(held: &AcmeHeld, order: &mut Order) -> Result<(), Failed> {
+async fn prove(held: &Arc<AcmeHeld>, order: &mut Order) -> Result<(), Failed> {
     let settings = held.settings();
     let failed = |step: &'static str| move |error: Error| Failed::of(step, error, &settings.email);
     let mut authorizations = order.authorizations();
@@ -112,7 +122,9 @@ async fn prove(held: &AcmeHeld, order: &mut Order) -> Result<(), Failed> {
                 offered.join(", ")
             )));
         };
-        held.prove(&name, challenge.key_authorization().digest().as_ref()).map_err(Failed::here)?;
+        let digest = challenge.key_authorization().digest().as_ref().to_vec();
+        let proven = held.blocking(move |held| held.prove(&name, &digest)).await;
+        proven.unwrap_or_else(|| Err("the proof could not be made".to_owned())).map_err(Failed::here)?;
         if challenge.status == ChallengeStatus::Pending {
             challenge.set_ready().await.map_err(failed("a challenge"))?;
         }

@@ -1,6 +1,6 @@
 //! When the CA suggests to renew the certificate in use (ARI, RFC 9773).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use instant_acme::{Account, CertificateIdentifier, Error};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -23,7 +23,7 @@ pub(super) fn identifier(certificate: &IssuedCertificate) -> Option<CertificateI
 }
 
 /// Asks the CA. Returns when it should be asked again.
-pub(super) async fn ask(held: &AcmeHeld, client: CaClient, jitter: u64) -> Duration {
+pub(super) async fn ask(held: &Arc<AcmeHeld>, client: CaClient, jitter: u64) -> Duration {
     let asked = match held.current() {
         Some(current) => answer(held, &current, client, jitter).await,
         None => None,
@@ -31,10 +31,10 @@ pub(super) async fn ask(held: &AcmeHeld, client: CaClient, jitter: u64) -> Durat
     asked.unwrap_or(ASKED_EVERY)
 }
 
-async fn answer(held: &AcmeHeld, current: &IssuedCertificate, client: CaClient, jitter: u64) -> Option<Duration> {
+async fn answer(held: &Arc<AcmeHeld>, current: &IssuedCertificate, client: CaClient, jitter: u64) -> Option<Duration> {
     let directory = held.settings().directory.to_string();
     let id = identifier(current).filter(|_| *current.directory == *directory)?;
-    let kept = held.cache.account().ok()??;
+    let kept = held.blocking(|held| held.cache.account()).await?.ok()??;
     let builder = Account::builder_with_http(Box::new(client));
     let account = builder.from_parts(kept.id, PrivatePkcs8KeyDer::from(kept.key.expose()), directory).await;
     let account = account.inspect_err(|error| tracing::debug!(%error, "the CA does not answer about renewals")).ok()?;

@@ -1,15 +1,17 @@
 //! What a CA suggests, keeps and refuses, with a scripted one.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, process::Command, sync::Arc, thread, time::Duration};
 
-use instant_acme::Key;
+use instant_acme::{Error, Key};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{
-    cache::{Cache, unusable},
+    cache::{Cache, unusable, usable},
     challenge,
-    client::CaClient,
+    client::{CaClient, CaFault},
+    failure::Failed,
     held::{AcmeHeld, Proving, remaining},
     settings::AcmeSettings,
     suggestion,
@@ -17,7 +19,11 @@ use super::{
 use crate::{
     base::secret::Secret,
     decide::acme::kept::KeptAccount,
-    outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting},
+    outbound::{
+        dial::DialFaultKind,
+        fault::{Fault, FaultKind},
+        fetch::testing::{ScriptedAnswer, Site, fetch_trusting},
+    },
 };
 
 /// 2026-01-01T00:00:00Z, and 90 days later.
@@ -60,7 +66,7 @@ async fn f43_the_suggestion_of_the_ca_counts_for_the_certificate_in_use() {
     let site = Site::plain().await;
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder, &site.url("/dir"));
-    let cache = Cache::open(&settings).unwrap();
+    let cache = Cache::open(&settings).0;
     cache.keep_certificate(&pem(&["a.example", "b.example"])).unwrap();
     cache.keep_account(&account(&settings.directory)).unwrap();
     let held = AcmeHeld::open(&settings, None).unwrap();
@@ -126,25 +132,150 @@ fn f44_attack_405_what_is_damaged_or_for_something_else_is_not_used() {
     assert!(next.current().is_some() && next.due() == 0);
 }
 
-#[test]
-fn f44_one_process_at_a_time_has_the_lock_and_others_see_its_proofs() {
+#[tokio::test]
+async fn f44_one_process_at_a_time_has_the_lock_and_others_see_its_proofs() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder, "https://ca.example/dir");
     let (one, other) = (AcmeHeld::open(&settings, None).unwrap(), AcmeHeld::open(&settings, None).unwrap());
     let lock = one.cache.lock().unwrap();
     assert!(other.cache.lock().is_none());
-    let proving = Proving(&one);
+    let proving = Proving::new(&one);
     one.prove("a.example", &[1; 32]).unwrap();
-    assert!(one.challenge("A.EXAMPLE").is_some() && other.challenge("a.example").is_some());
+    let made = other.challenge("a.example").await.unwrap();
+    assert!(one.challenge("A.EXAMPLE").await.is_some());
+    assert!(Arc::ptr_eq(&made, &other.challenge("A.example").await.unwrap()), "one key for one proof");
     assert_eq!(one.seen("a.example").map(|seen| seen.answered), Some(1), "its own answers");
     for name in ["b.example", "c.example", "../lock", ""] {
-        assert!(one.challenge(name).is_none() && other.challenge(name).is_none(), "{name}");
+        assert!(one.challenge(name).await.is_none() && other.challenge(name).await.is_none(), "{name}");
     }
+    proving.end().await;
+    assert!(one.challenge("a.example").await.is_none() && other.challenge("a.example").await.is_none());
+    // An attempt that is dropped leaves nothing either.
+    let proving = Proving::new(&one);
+    one.prove("a.example", &[1; 32]).unwrap();
     drop(proving);
-    assert!(one.challenge("a.example").is_none() && other.challenge("a.example").is_none());
+    assert!(one.challenge("a.example").await.is_none() && other.challenge("a.example").await.is_none());
     drop(lock);
     assert!(other.cache.lock().is_some());
     assert!(challenge::certificate("a.example", &[1; 31]).is_err());
+}
+
+/// A file that was written an hour ago.
+fn rest(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
+}
+
+#[tokio::test]
+async fn f44_attack_432_what_a_killed_process_left_is_not_answered_and_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "https://ca.example/dir");
+    let held = AcmeHeld::open(&settings, None).unwrap();
+    let inside = |name: &str| settings.cache.join(name);
+    let of_now = [inside("challenge-b.example"), inside(".account-1.json.0011223344556677.new")];
+    of_now.iter().for_each(|path| fs::write(path, [2; 32]).unwrap());
+    let rests = [inside("challenge-a.example"), inside(".a.example-1.pem.17.new"), inside(".probe.1.new")];
+    rests.iter().for_each(|path| rest(path, &[1; 32]));
+    rest(held.cache.account_path(), b"{}");
+    assert!(held.challenge("a.example").await.is_none(), "of an attempt that is long over");
+    assert!(held.challenge("b.example").await.is_some(), "of another process");
+    let lock = held.cache.lock().unwrap();
+    assert!(rests.iter().all(|path| !path.exists()));
+    assert!(of_now.iter().all(|path| path.exists()) && held.cache.account_path().exists());
+    drop(lock);
+    rests.iter().for_each(|path| rest(path, &[1; 32]));
+    AcmeHeld::open(&settings, None).unwrap();
+    assert!(rests.iter().all(|path| !path.exists()), "the start removes them as well");
+}
+
+#[tokio::test]
+async fn f41_attack_431_a_cache_that_hangs_holds_no_thread_of_the_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "https://ca.example/dir");
+    let held = AcmeHeld::open(&settings, None).unwrap();
+    // A process that opens a pipe waits for its other end.
+    let pipe = settings.cache.join("challenge-a.example");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut clients = JoinSet::new();
+    for _ in 0..5 {
+        let held = Arc::clone(&held);
+        clients.spawn(async move { held.challenge("a.example").await.is_none() });
+    }
+    tokio::task::yield_now().await;
+    // The one thread of this runtime goes on.
+    held.prove("b.example", &[1; 32]).unwrap();
+    assert!(held.challenge("b.example").await.is_some());
+    let other_end = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!(clients.join_all().await, [true; 5]);
+    drop(other_end);
+}
+
+#[test]
+fn f44_processes_that_start_together_do_not_disturb_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "https://ca.example/dir");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    usable(&settings.cache).unwrap();
+                    let cache = Cache::open(&settings).0;
+                    cache.keep_account(&account(&settings.directory)).unwrap();
+                    assert!(cache.account().unwrap().is_some(), "whole");
+                }
+            });
+        }
+    });
+    let left: Vec<_> = fs::read_dir(&settings.cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn f42_a_certificate_of_the_ca_that_is_not_valid_now_may_be_the_clock() {
+    for (kind, asks) in
+        [(DialFaultKind::TlsExpired, true), (DialFaultKind::TlsNotYetValid, true), (DialFaultKind::Refused, false)]
+    {
+        let fault = CaFault(Fault::new(FaultKind::Dial(kind), "why"));
+        let failed = Failed::of("the directory", Error::Other(Box::new(fault)), "");
+        assert_eq!(failed.said.ends_with("; is the clock of this machine right?"), asks, "{}", failed.said);
+    }
+}
+
+#[test]
+fn f44_a_folder_that_became_read_only_does_not_stop_a_gateway_that_has_its_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = settings(&folder, "https://ca.example/dir");
+    Cache::open(&good).0.keep_certificate(&pem(&["a.example", "b.example"])).unwrap();
+    // Root may write where the mode forbids it, and no user may write to `/proc`.
+    let read_only = AcmeSettings { cache: "/proc/self/acme".into(), ..good.clone() };
+    let why = AcmeHeld::open(&read_only, None).unwrap_err();
+    assert!(why.starts_with("/proc/self/acme: the folder cannot be created"), "{why}");
+    let before = AcmeHeld::open(&good, None).unwrap().current();
+    assert!(AcmeHeld::open(&read_only, before).is_ok(), "the certificate in use is the one that is wanted");
+}
+
+#[test]
+fn f44_the_order_of_the_domains_means_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "https://ca.example/dir");
+    let swapped = AcmeSettings { domains: vec!["b.example".into(), "a.example".into()], ..settings.clone() };
+    let cache = Cache::open(&settings).0;
+    let names = pem(&["a.example", "b.example"]);
+    cache.keep_certificate(&names).unwrap();
+    let held = AcmeHeld::open(&swapped, None).unwrap();
+    assert_eq!((held.due(), held.cache.certificate_path()), (BEGIN + 60 * DAY, cache.certificate_path()));
+
+    // Earlier releases named the file after the domain that was written first.
+    let name = cache.certificate_path().file_name().unwrap().to_string_lossy().into_owned();
+    fs::rename(cache.certificate_path(), settings.cache.join(name.replace("a.example-", "b.example-"))).unwrap();
+    for settings in [&settings, &swapped] {
+        assert_eq!(AcmeHeld::open(settings, None).unwrap().due(), BEGIN + 60 * DAY);
+    }
+    // What is damaged does not hide what is good.
+    fs::write(cache.certificate_path(), "-----BEGIN").unwrap();
+    assert_eq!(AcmeHeld::open(&settings, None).unwrap().due(), BEGIN + 60 * DAY);
 }
 
 #[test]

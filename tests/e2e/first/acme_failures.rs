@@ -34,6 +34,26 @@ async fn f46_f43_a_ca_that_is_down_at_the_start_is_asked_again() {
 }
 
 #[tokio::test]
+async fn first_4_doctor_own_a_gateway_that_waits_for_its_certificate_is_told_as_that() {
+    let ordering = Ordering::new("https://localhost:1/dir", &["@DIRECTORY@"]).await;
+    let text = std::fs::read_to_string(ordering.path("gateway.yaml")).unwrap();
+    let text = text.replace("127.0.0.1:0", &format!("127.0.0.1:{}", free_port().await));
+    std::fs::write(ordering.path("gateway.yaml"), text).unwrap();
+    let process = ordering.start().await;
+    until(&process, "there is no certificate, and TLS handshakes fail until one is issued", 1).await;
+    let reach_at = format!("127.0.0.1:{}", ordering.ports[0]);
+    let words = ["doctor", "--json", "--reach-at", &reach_at];
+    let (code, out, complained) = portcullis(ordering.folder.path(), &words).await;
+    let found: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out} {complained}"));
+    let missing = found.iter().find(|one| one["id"] == "certificate-missing");
+    let missing = missing.unwrap_or_else(|| panic!("{code:?} {out}"));
+    assert!(missing["at"].as_str().unwrap().ends_with(" listen[0].tls.acme"), "{missing}");
+    assert!(missing["found"].as_str().unwrap().contains("TLS handshakes fail: "), "the answer of the CA: {missing}");
+    assert!(found.iter().all(|one| !one["id"].as_str().unwrap().starts_with("tls-")), "one cause, one finding: {out}");
+    end(process, &ordering).await;
+}
+
+#[tokio::test]
 async fn f42_attack_404_a_validation_that_fails_says_why_and_what_to_do() {
     // Port 443 of the name leads elsewhere.
     let ordering = Ordering::new("", &[""]).await;

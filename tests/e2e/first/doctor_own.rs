@@ -45,7 +45,9 @@ struct Told {
     id: String,
     at: String,
     found: String,
+    fix: String,
     line: String,
+    is_fault: bool,
 }
 
 impl Setting {
@@ -140,7 +142,9 @@ async fn told(run: Portcullis) -> Vec<Told> {
         .map(|one| {
             assert!(one["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "not in the catalogue: {one}");
             assert!(one["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "no fix: {one}");
-            Told { id: text(&one["id"]), at: text(&one["at"]), found: text(&one["found"]), line: text(&one["line"]) }
+            let (fix, is_fault) = (text(&one["fix"]), one["severity"] == "fault");
+            let (id, at, found, line) = (text(&one["id"]), text(&one["at"]), text(&one["found"]), text(&one["line"]));
+            Told { id, at, found, fix, line, is_fault }
         })
         .collect()
 }

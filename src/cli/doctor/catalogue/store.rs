@@ -49,8 +49,9 @@ const FAULTS: &[KnownFault] = &[
         id: "key-readable",
         title: "Other users can read a private key or a secret",
         seen: &[],
-        cause: "The permissions of the file let a group or all users of this machine read it.",
-        fix: "`chmod 600` the file, and give it to the user of the gateway.",
+        cause: "The permissions of the file and of the folders above it let every user of this machine read it, or \
+                change it.",
+        fix: "`chmod o-rwx` the file. Its owner and its group stay, because the gateway reads it as one of them.",
         yaml: None,
     },
     KnownFault {
@@ -59,7 +60,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[],
         cause: "The file has password hashes, and the permissions let all users of this machine read it, or \
                 others write it.",
-        fix: "`chmod 600` the file, and give it to the user of the gateway.",
+        fix: "`chmod o-rwx` the file. Its owner and its group stay, because the gateway reads it as one of them.",
         yaml: None,
     },
     KnownFault {
@@ -85,7 +86,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[],
         cause: "The store holds sealed logins and signing keys, and its permissions let other users of this \
                 machine read it.",
-        fix: "`chmod 600` the file.",
+        fix: "`chmod o-rwx` the file.",
         yaml: None,
     },
     KnownFault {
@@ -136,9 +137,55 @@ const FAULTS: &[KnownFault] = &[
         id: "port-forbidden",
         title: "This user may not listen on the address",
         seen: &[],
-        cause: "Ports below 1024 need a right of their own, or the address is not one of this machine.",
+        cause: "Ports below 1024 need a right of their own.",
         fix: "`AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or a port of 1024 and above.",
         yaml: Some(YamlPart::Top("listen:\n  - {address: \"127.0.0.1:8443\"}")),
+    },
+    KnownFault {
+        id: "address-missing",
+        title: "The address is not one of this machine",
+        seen: &[],
+        cause: "`address` names an interface that this machine does not have: the file is for another machine, or \
+                the address belongs to a router or a load balancer, which passes connections on.",
+        fix: "Write an address that `ip addr` shows, or `0.0.0.0` for all of them.",
+        yaml: None,
+    },
+    KnownFault {
+        id: "no-network",
+        title: "This machine has no network",
+        seen: &[],
+        cause: "The command runs in a container, a sandbox or a build step without a network, so that neither names \
+                nor addresses lead anywhere. Nothing is known of the servers that it names.",
+        fix: "Run it in the network of the gateway (`docker run --network …`, `docker exec`, `kubectl exec`); \
+                `portcullis check` without `--online` needs no network.",
+        yaml: None,
+    },
+    KnownFault {
+        id: "certificate-missing",
+        title: "There is no certificate by ACME yet",
+        seen: &[(NODE, "tlsv1 alert access denied")],
+        cause: "The CA has not issued the certificate, and until then each TLS handshake fails. The finding has the \
+                answer of the CA.",
+        fix: "Do what the finding says; docs/acme.md has each answer of a CA. The gateway tries again by itself, and \
+                a restart tries at once.",
+        yaml: None,
+    },
+    KnownFault {
+        id: "certificate-not-renewed",
+        title: "The certificate by ACME cannot be renewed",
+        seen: &[],
+        cause: "The CA refuses, or cannot be reached. The certificate in use stays until it expires.",
+        fix: "Do what the finding says; docs/acme.md has each answer of a CA. The gateway tries again by itself.",
+        yaml: None,
+    },
+    KnownFault {
+        id: "gateway-note",
+        title: "The gateway reports trouble that does not stop it",
+        seen: &[],
+        cause: "`/readyz` of the admin port has a note: an issuer that did not answer lately, a reload that failed, \
+                a store that is away.",
+        fix: "Mend what the note names.",
+        yaml: None,
     },
     KnownFault {
         id: "gateway-not-ready",

@@ -102,7 +102,7 @@ const FAULTS: &[KnownFault] = &[
         seen: &[(LOG, "upstream_answer")],
         cause: "The server moves the endpoint, mostly to the same path with or without a slash. The gateway \
                 follows to the same server alone.",
-        fix: "Write the address to which it redirects.",
+        fix: "Write the address to which it redirects, if it is one of the same server.",
         yaml: Some(YamlPart::Upstream("url: http://127.0.0.1:8000/mcp/")),
     },
     KnownFault {
@@ -125,8 +125,9 @@ const FAULTS: &[KnownFault] = &[
         id: "upstream-unauthorized",
         title: "The upstream wants a credential of its own",
         seen: &[(LOG, "error_4xx")],
-        cause: "The upstream answers 401 to the gateway, which removes the caller's token before it asks.",
-        fix: "Give the gateway a credential for the upstream, or switch the check of the upstream off.",
+        cause: "The upstream answers 401 to the gateway, which does not pass the caller's token on.",
+        fix: "Give the gateway a credential for the upstream, or let the upstream serve the gateway without one: it \
+                must then be reached by the gateway alone.",
         yaml: Some(YamlPart::Server(
             "credential: {header: {name: Authorization, value: \"env:UPSTREAM_AUTHORIZATION\"}}",
         )),

@@ -6,24 +6,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
 use super::own_file::OwnFile;
 use crate::{
-    authorization_server::{settings::StoreSettings, store::usable},
-    cli::doctor::finding::Finding,
+    authorization_server::{
+        settings::{Login, StoreSettings},
+        store::usable,
+    },
+    cli::{doctor::finding::Finding, terminal::word},
     config::ListenTls,
+    outbound::upstream::UpstreamSettings,
 };
 
 const READ_BY_OTHERS: u32 = 0o004;
 const WRITTEN_BY_OTHERS: u32 = 0o002;
+const ENTERED_BY_OTHERS: u32 = 0o001;
+/// Where containers have their secrets, in a file system of their own.
+const CONTAINER_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 /// What is wrong with the files that the configuration names.
 pub(super) fn check(of: &OwnFile<'_>) -> Vec<Finding> {
     let (settings, provenance) = (of.settings(), &of.settings().provenance);
     let mut findings = Vec::new();
-    for (index, listener) in settings.listen.iter().enumerate() {
-        if let Some(ListenTls::Files(files)) = &listener.tls {
-            findings.extend(secret(of, &format!("listen[{index}].tls.key"), &files.key));
-        }
+    for (key, path) in keys(of) {
+        findings.extend(secret(of, &key, path));
     }
     for (key, reference) in references(of) {
         let path = reference.strip_prefix("file:").map(|path| whole(of, path));
@@ -43,19 +50,46 @@ pub(super) fn check(of: &OwnFile<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The files of private keys, each with its key.
+fn keys<'a>(of: &'a OwnFile<'_>) -> Vec<(String, &'a Path)> {
+    let settings = of.settings();
+    let mut all: Vec<(String, &Path)> = Vec::new();
+    for (index, listener) in settings.listen.iter().enumerate() {
+        if let Some(ListenTls::Files(files)) = &listener.tls {
+            all.push((format!("listen[{index}].tls.key"), &files.key));
+        }
+    }
+    let of_upstream = |upstream: &'a UpstreamSettings| Some(&*upstream.client_certificate.as_ref()?.key_path);
+    for server in &settings.servers {
+        // The endpoint of older clients has the certificate of `upstream`.
+        let key = of_upstream(&server.upstream);
+        let key = key.or_else(|| of_upstream(&server.legacy_sse.as_ref()?.upstream));
+        all.extend(key.map(|key| (format!("servers.{}.upstream.tls.key", server.name), key)));
+    }
+    all
+}
+
 /// The references of secrets, each with its key.
 fn references<'a>(of: &'a OwnFile<'_>) -> Vec<(String, &'a str)> {
     let (settings, provenance) = (of.settings(), &of.settings().provenance);
     let mut all: Vec<(String, &str)> = Vec::new();
     let keys = provenance.session_keys.iter().enumerate();
     all.extend(keys.map(|(index, reference)| (format!("session_keys[{index}]"), &**reference)));
+    for (index, listener) in settings.listen.iter().enumerate() {
+        if let Some(ListenTls::Acme(acme)) = &listener.tls
+            && let Some(bound) = &acme.external_account
+        {
+            all.push((format!("listen[{index}].tls.acme.external_account.key"), &*bound.reference));
+        }
+    }
     for (issuer, reference) in settings.authorization_servers.iter().zip(&provenance.introspection) {
         let key = format!("authorization_servers.{}.introspection.client_secret", issuer.rules.name);
         all.extend(reference.as_deref().map(|reference| (key, reference)));
     }
     for (embedded, written) in settings.embedded.iter().zip(&provenance.embedded) {
         let key = format!("authorization_servers.{}.embedded", embedded.name);
-        all.extend(written.client_secret.as_deref().map(|one| (format!("{key}.login.oidc.client_secret"), one)));
+        let login = if matches!(embedded.login, Login::GitHub(_)) { "github" } else { "oidc" };
+        all.extend(written.client_secret.as_deref().map(|one| (format!("{key}.login.{login}.client_secret"), one)));
         all.extend(written.token.as_deref().map(|one| (format!("{key}.registration.token"), one)));
         all.extend(written.redis.as_deref().map(|one| (format!("{key}.store.redis"), one)));
         let clients = written.clients.iter().enumerate();
@@ -80,22 +114,33 @@ fn secret(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
 }
 
 /// A finding if every user of this machine may read or change the file. A group is left out: it is
-/// how a service gets its files.
+/// how a service gets its files. That others may read it is a warning: this machine may have no
+/// other users.
 fn open_to_others(of: &OwnFile<'_>, id: &'static str, key: &str, path: &Path) -> Option<Finding> {
-    // Kubernetes mounts secrets readable, in a file system that the container alone has.
     let real = fs::canonicalize(path).ok()?;
-    if real.components().any(|part| part.as_os_str().to_string_lossy().starts_with("..")) {
+    let mode = fs::metadata(&real).ok()?.mode() & 0o777;
+    let is_written = mode & WRITTEN_BY_OTHERS != 0;
+    if !(is_written || mode & READ_BY_OTHERS != 0) || is_out_of_reach(&real) {
         return None;
     }
-    let mode = fs::metadata(&real).ok()?.mode() & 0o777;
-    let what = match (mode & READ_BY_OTHERS != 0, mode & WRITTEN_BY_OTHERS != 0) {
-        (_, true) => "change",
-        (true, false) => "read",
-        (false, false) => return None,
-    };
+    let what = if is_written { "change" } else { "read" };
     let found = format!("{}: mode {mode:04o}, so that every user of this machine may {what} it", path.display());
-    let finding = Finding::new(id, of.at(key)).found(found).expected("mode 0600 or 0640");
-    Some(finding.fix(format!("chmod 600 {}", path.display())))
+    let finding =
+        Finding::new(id, of.at(key)).found(found).expected("a file that other users may neither read nor change");
+    // The owner and the group stay as they are: one of them is the user of the gateway.
+    let finding = finding.fix(format!("chmod o-rwx {}", word(&path.to_string_lossy())));
+    Some(if is_written { finding } else { finding.warning() })
+}
+
+/// Whether other users cannot get to a file whatever its mode: a folder above keeps them out, or it
+/// is a secret that a container alone has.
+fn is_out_of_reach(real: &Path) -> bool {
+    // Kubernetes swaps a folder `..data`.
+    let is_mounted = real.components().any(|part| part.as_os_str().to_string_lossy().starts_with(".."));
+    let is_secret = CONTAINER_SECRETS.iter().any(|folder| real.starts_with(folder));
+    let is_closed = |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.mode() & ENTERED_BY_OTHERS == 0);
+    let is_fixed = || statvfs(real).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY));
+    is_mounted || is_secret || real.ancestors().skip(1).any(is_closed) || is_fixed()
 }
 
 fn store(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
@@ -105,7 +150,7 @@ fn store(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
     Some(match () {
         () if !folder.exists() => finding("store-directory-missing")
             .expected(format!("the folder {}", folder.display()))
-            .fix(format!("install -d -m 700 {}", folder.display())),
+            .fix(format!("install -d -m 700 {}", word(&folder.to_string_lossy()))),
         () if why.contains("written") || why.contains("permission") || why.contains("Permission") => {
             finding("store-not-writable").expected("a file and a folder that this user may write")
         }

@@ -84,7 +84,7 @@ async fn keys(
             let read = fs::read(path).map(Bytes::from).map_err(|cause| cause.to_string());
             ("jwks.file", path.display().to_string(), read)
         }
-        KeySource::Url(url) => ("jwks.url", url.to_string(), fetched(issuer, url).await),
+        KeySource::Url(url) => ("jwks.url", words::without_query(url), fetched(issuer, url).await),
         KeySource::Discover => match (metadata, discovered) {
             (None, _) => return None,
             (Some(_), None) => {
@@ -152,11 +152,12 @@ async fn introspection(
     let form = [("token", "portcullis-doctor"), ("token_type_hint", "access_token")];
     match issuer.post((member, url), &form, &client, methods).await {
         Err(why) => {
-            let found = format!("{url}: {why}");
+            let found = format!("{}: {why}", words::without_query(url));
             Some(issuer.finding("introspection-unreachable", name, found).expected("an answer"))
         }
         Ok(answer) if refuses_client(&answer) => {
-            let found = format!("{url}: status {} to the gateway's client", answer.status.as_u16());
+            let found =
+                format!("{}: status {} to the gateway's client", words::without_query(url), answer.status.as_u16());
             let finding = issuer.finding("introspection-refused", "introspection.client_id", found);
             Some(
                 finding
@@ -165,7 +166,7 @@ async fn introspection(
             )
         }
         Ok(answer) if answer.status != StatusCode::OK => {
-            let found = format!("{url}: status {}", answer.status.as_u16());
+            let found = format!("{}: status {}", words::without_query(url), answer.status.as_u16());
             Some(issuer.finding("introspection-unreachable", name, found).expected("status 200"))
         }
         Ok(_) => None,

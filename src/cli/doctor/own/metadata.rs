@@ -95,10 +95,13 @@ impl ExaminedIssuer<'_> {
                 .finding("issuer-tls", name, found)
                 .expected("a certificate that the gateway trusts")
                 .line("ca: ca.pem"),
-            false => self
-                .finding("issuer-unreachable", name, found)
-                .expected("an answer")
-                .line("reach_at: https://HOST:PORT, where the gateway reaches it"),
+            false => {
+                let finding = self.finding("issuer-unreachable", name, found).expected("an answer");
+                match words::of_silent_dns(fault) {
+                    Some(fix) => finding.fix(fix),
+                    None => finding.line("reach_at: https://HOST:PORT, where the gateway reaches it"),
+                }
+            }
         }
     }
 

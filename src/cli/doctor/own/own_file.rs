@@ -24,7 +24,7 @@ impl OwnFile<'_> {
     /// `file:line:column key`.
     pub(crate) fn at(&self, key: &str) -> String {
         let (line, column) = self.loaded.places.find(key);
-        format!("{}:{line}:{column} {key}", self.path.display())
+        format!("{}:{line}:{column} {key}", self.path.display()).trim_end().to_owned()
     }
 
     pub(super) fn settings(&self) -> &Settings {

@@ -9,9 +9,12 @@ use std::{
 use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
 use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
-use super::{own_file::OwnFile, words};
+use super::{notes, own_file::OwnFile, words};
 use crate::{
     cli::doctor::finding::Finding,
     config::{ListenSettings, environment::process_environment},
@@ -24,6 +27,8 @@ use crate::{
 
 /// How long the admin port, which is on this machine as a rule, may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection within this machine may take.
+const PORT_PATIENCE: Duration = Duration::from_secs(1);
 /// With fewer open files, a few hundred clients fill the gateway.
 const OPEN_FILES_LEAST: u64 = 1_024;
 
@@ -127,14 +132,17 @@ async fn running(of: &OwnFile<'_>, ready: &WebAnswer) -> Vec<Finding> {
             return vec![finding.expected("a gateway with this file; reload it (SIGHUP), or stop the other one")];
         }
     }
-    if ready.status.is_success() {
-        return Vec::new();
-    }
     let body: Value = serde_json::from_slice(&ready.body).unwrap_or_default();
-    let reasons = body.get("reasons").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let told: Vec<&str> = reasons.iter().filter_map(Value::as_str).collect();
-    let finding = Finding::new("gateway-not-ready", of.at("")).found(words::plain(&told.join("; ")));
-    vec![finding.expected("a gateway that is ready")]
+    let texts = |member: &str| -> Vec<String> {
+        let all = body.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(Value::as_str).map(words::plain).collect()
+    };
+    let mut findings: Vec<Finding> = texts("notes").iter().map(|note| notes::finding(of, note)).collect();
+    if !ready.status.is_success() {
+        let finding = Finding::new("gateway-not-ready", of.at("")).found(texts("reasons").join("; "));
+        findings.push(finding.expected("a gateway that is ready"));
+    }
+    findings
 }
 
 /// Addresses that a gateway could not listen on.
@@ -143,26 +151,33 @@ async fn ports(of: &OwnFile<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, listener) in settings.listen.iter().enumerate() {
         let (address, key) = (listener.address, format!("listen[{index}].address"));
-        let Err(cause) = tried(address) else { continue };
+        let Err(cause) = tried(address).await else { continue };
         // Its admin port may be out of reach, as that of a container.
         if cause.kind() == io::ErrorKind::AddrInUse && is_this_gateway(of, listener).await {
             continue;
         }
         findings.push(not_to_bind(of, &key, address, &cause));
     }
-    let refused = tried(settings.admin).err();
+    let refused = tried(settings.admin).await.err();
     findings.extend(refused.map(|cause| not_to_bind(of, "admin.address", settings.admin, &cause)));
     findings
 }
 
 fn not_to_bind(of: &OwnFile<'_>, key: &str, address: SocketAddr, cause: &io::Error) -> Finding {
     let next = SocketAddr::new(address.ip(), address.port().wrapping_add(1).max(1_024));
-    let (id, found) = match cause.kind() {
-        io::ErrorKind::AddrInUse => ("port-taken", format!("another program listens on {address}")),
-        _ => ("port-forbidden", format!("{address}: {cause}")),
+    let finding = |id, found: String| Finding::new(id, of.at(key)).found(found);
+    let with_line = |finding: Finding| {
+        finding.expected("an address on which this user may listen").line(format!("address: \"{next}\""))
     };
-    let finding = Finding::new(id, of.at(key)).found(found).expected("an address on which this user may listen");
-    finding.line(format!("address: \"{next}\""))
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => with_line(finding("port-taken", format!("another program listens on {address}"))),
+        // Another port would not help.
+        io::ErrorKind::AddrNotAvailable => {
+            let found = format!("{}, an address that this machine does not have", address.ip());
+            finding("address-missing", found).expected("an address of this machine")
+        }
+        _ => with_line(finding("port-forbidden", format!("{address}: {cause}"))),
+    }
 }
 
 /// Whether what listens there publishes the public URL of this file.
@@ -180,11 +195,15 @@ async fn is_this_gateway(of: &OwnFile<'_>, listener: &ListenSettings) -> bool {
     answer.text(&WWW_AUTHENTICATE).is_some_and(|challenge| challenge.contains(public_url.origin()))
 }
 
-/// Binds `address` for a moment.
-fn tried(address: SocketAddr) -> io::Result<()> {
+/// Whether a gateway could listen on `address`. It is bound for a moment, and nothing listens on
+/// it: a gateway that starts in that moment is not hindered.
+async fn tried(address: SocketAddr) -> io::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    // With SO_REUSEADDR, a port in use shows itself only here.
-    socket.listen(1).map(drop)
+    drop(socket);
+    match timeout(PORT_PATIENCE, TcpStream::connect(reachable(address))).await {
+        Ok(Ok(_)) => Err(io::ErrorKind::AddrInUse.into()),
+        _ => Ok(()),
+    }
 }

@@ -7,10 +7,11 @@ use http::{
     HeaderName, HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
+use url::Url;
 
 use super::{own_file::OwnFile, words};
 use crate::{
-    base::names::is_loopback_name,
+    base::{names::is_loopback_name, percent::unescape},
     cli::doctor::finding::Finding,
     config::ServerSettings,
     outbound::{
@@ -60,8 +61,11 @@ impl UpstreamOf<'_> {
     async fn check(&self) -> Option<Finding> {
         if self.leads_back() {
             return Some(
-                self.finding("upstream-is-gateway", format!("{}, which is this gateway", self.url()))
-                    .expected("the address of the MCP server"),
+                self.finding(
+                    "upstream-is-gateway",
+                    format!("{}, which is this gateway", words::without_query(&self.url())),
+                )
+                .expected("the address of the MCP server"),
             );
         }
         // The questions of this command show no certificate, which such an upstream wants.
@@ -150,7 +154,11 @@ impl UpstreamOf<'_> {
         let host = &self.upstream.peer.host;
         match kind {
             Dial::Resolve | Dial::ResolveTimeout => {
-                told("upstream-unresolvable", &format!("an address for {host}")).line(self.line("http://HOST:8000"))
+                let finding = told("upstream-unresolvable", &format!("an address for {host}"));
+                match words::of_silent_dns(fault) {
+                    Some(fix) => finding.fix(fix),
+                    None => finding.line(self.line("http://HOST:8000")),
+                }
             }
             Dial::Refused => told("upstream-refused", "a server that listens there")
                 .line(self.line(&format!("{}://{host}:PORT", if self.upstream.peer.tls { "https" } else { "http" }))),
@@ -178,14 +186,15 @@ impl UpstreamOf<'_> {
     }
 
     /// Whether a port that does not finish a handshake answers plain HTTP. It is asked without the
-    /// gateway's credential.
+    /// gateway's credential, and without the query, which may hold one.
     async fn speaks_plain_http(&self, asker: &Asker, fault: &AskFault) -> bool {
         let is_silent = matches!(fault.kind, AskFaultKind::Dial(DialFaultKind::Tls | DialFaultKind::TlsTimeout));
         if !is_silent {
             return false;
         }
-        let url = format!("http{}", self.after_scheme());
-        asker.ask(&WebQuestion::new(Method::GET, &url)).await.is_ok()
+        let UpstreamSettings { authority, path_and_query, .. } = self.upstream;
+        let path = path_and_query.split('?').next().unwrap_or_default();
+        asker.ask(&WebQuestion::new(Method::GET, &format!("http://{authority}{path}"))).await.is_ok()
     }
 
     fn is_plain(&self, fault: &AskFault) -> Finding {
@@ -198,15 +207,19 @@ impl UpstreamOf<'_> {
         self.finding("upstream-http-on-https-port", found).expected("plain HTTP, as the URL says").line(line)
     }
 
-    /// The URL, from `://` on.
+    /// The URL, from `://` on, as it may be shown.
     fn after_scheme(&self) -> String {
-        let url = self.url();
-        url.find("://").and_then(|at| url.get(at..)).unwrap_or_default().to_owned()
+        format!("://{}{}", self.upstream.authority, self.target())
     }
 
     /// The line with another origin.
     fn line(&self, origin: &str) -> String {
-        format!("url: {origin}{}", self.upstream.path_and_query)
+        format!("url: {origin}{}", self.target())
+    }
+
+    /// Path and query; a query may hold a key, and is not shown.
+    fn target(&self) -> String {
+        words::without_query(&self.upstream.path_and_query)
     }
 
     /// The origin with a name of the certificate.
@@ -225,21 +238,11 @@ impl UpstreamOf<'_> {
             return Some(self.wants_tls(self.shown(answer)));
         }
         if let Some(location) = answer.location() {
-            let whole = if location.starts_with('/') {
-                format!("{}{location}", self.url().strip_suffix(&*self.upstream.path_and_query).unwrap_or_default())
-            } else {
-                location.to_owned()
-            };
-            let finding = self.finding("upstream-redirects", format!("a redirect to {location}"));
-            return Some(finding.expected("an answer of MCP").line(format!("url: {whole}")));
+            return Some(self.redirects(location));
         }
         let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
         match answer.status {
-            StatusCode::UNAUTHORIZED => {
-                let line = "credential: {header: {name: Authorization, value: \"env:UPSTREAM_AUTHORIZATION\"}}";
-                return told("upstream-unauthorized", "an answer to the gateway's own request")
-                    .map(|finding| finding.line(line));
-            }
+            StatusCode::UNAUTHORIZED => return self.unauthorized(answer),
             StatusCode::MISDIRECTED_REQUEST => return self.host_refused(answer),
             StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if text.contains("host") && !text.contains("jsonrpc") => {
                 return self.host_refused(answer);
@@ -264,12 +267,70 @@ impl UpstreamOf<'_> {
         }
     }
 
+    /// 401: it is right where the token of each caller is passed on, as this question has none.
+    fn unauthorized(&self, answer: &WebAnswer) -> Option<Finding> {
+        let finding = self.finding("upstream-unauthorized", self.shown(answer));
+        let finding = finding.expected("an answer to the gateway's own request");
+        match &self.server.credential {
+            Credential::Forward => None,
+            Credential::Strip => Some(
+                finding.line("credential: {header: {name: Authorization, value: \"env:UPSTREAM_AUTHORIZATION\"}}"),
+            ),
+            Credential::Header(name, _) => Some(finding.fix(format!(
+                "the upstream refuses the value of `credential.header` that is in use ({name}): it may have expired, lack \
+                 its scheme (`Bearer `), or be of another server"
+            ))),
+        }
+    }
+
+    /// A redirect. What it shows of the target is what cannot hold a credential, and the line that
+    /// it names leads to the same host: an upstream must not choose which host gets the credential.
+    fn redirects(&self, location: &str) -> Finding {
+        let target = Url::parse(&self.url()).and_then(|own| Ok((own.join(location)?, own)));
+        let finding = |found: String| self.finding("upstream-redirects", found).expected("an answer of MCP");
+        let ask = "ask the operator of the upstream for the URL of its MCP endpoint";
+        let Ok((mut target, own)) = target else {
+            return finding("a redirect to something that is not a URL".to_owned()).fix(ask);
+        };
+        let is_same_host = own.host_str() == target.host_str()
+            && (own.port_or_known_default() == target.port_or_known_default()
+                || is_default(&own) && is_default(&target))
+            && !(own.scheme() == "https" && target.scheme() != "https");
+        let adds_query = target.query().is_some() && target.query() != own.query();
+        let hides = self.repeats(target.as_str().as_bytes());
+        // Both fail for URLs without a host alone, which have no user either.
+        let _ = (target.set_username(""), target.set_password(None));
+        target.set_fragment(None);
+        target.set_query(None);
+        let shown = match self.repeats(target.as_str().as_bytes()) {
+            true if self.repeats(target.origin().ascii_serialization().as_bytes()) => {
+                "a URL that is not shown".to_owned()
+            }
+            true => target.origin().ascii_serialization(),
+            false => words::plain(target.as_str()),
+        };
+        let found = finding(format!("a redirect to {shown}"));
+        match is_same_host {
+            true if hides || adds_query => found.fix(ask),
+            true => found.line(format!("url: {shown}{}", if own.query().is_some() { "?…" } else { "" })),
+            false => found.fix(format!(
+                "{ask}; the gateway follows to the same server alone, and a credential would go to another one"
+            )),
+        }
+    }
+
+    /// Whether a text has the gateway's credential in it, as it is or escaped as in a URL.
+    fn repeats(&self, text: &[u8]) -> bool {
+        let Credential::Header(_, value) = &self.server.credential else { return false };
+        let secret = value.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        let unescaped: Vec<u8> = unescape(&String::from_utf8_lossy(text)).collect();
+        let has = |text: &[u8]| text.windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret));
+        !secret.is_empty() && (has(text) || has(&unescaped))
+    }
+
     /// The answer in words, without a body that repeats the gateway's credential.
     fn shown(&self, answer: &WebAnswer) -> String {
-        let Credential::Header(_, value) = &self.server.credential else { return words::of_answer(answer) };
-        let secret = value.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-        let repeats = !secret.is_empty() && answer.body.windows(secret.len()).any(|part| part == secret);
-        match repeats {
+        match self.repeats(&answer.body) {
             true => format!("status {}", answer.status.as_u16()),
             false => words::of_answer(answer),
         }
@@ -290,4 +351,9 @@ impl UpstreamOf<'_> {
         let origin = url.strip_suffix(&*self.upstream.path_and_query).unwrap_or_default();
         format!("{origin}/mcp")
     }
+}
+
+/// Whether a URL has the usual port of its scheme.
+fn is_default(url: &Url) -> bool {
+    url.port().is_none()
 }

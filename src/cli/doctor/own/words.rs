@@ -27,6 +27,14 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { '?' } else { c }).collect()
 }
 
+/// A URL, or its path, with `…` in place of its query: a query may hold a key.
+pub(super) fn without_query(url: &str) -> String {
+    match url.split_once(['?', '#']) {
+        Some((before, _)) => format!("{before}?…"),
+        None => url.to_owned(),
+    }
+}
+
 fn told(fault: &AskFault) -> String {
     let AskFaultKind::Dial(kind) = fault.kind else { return fault.cause.clone() };
     let certificate = fault.certificate.as_ref();
@@ -42,6 +50,22 @@ fn told(fault: &AskFault) -> String {
         }
         _ => format!("it {} ({})", kind.phrase(), fault.cause),
     }
+}
+
+/// What to do where the name server of this machine does not answer, so that nothing is known of
+/// the name: glibc and musl say so in their own words.
+pub(super) fn of_silent_dns(fault: &AskFault) -> Option<&'static str> {
+    let is_silent = match fault.kind {
+        AskFaultKind::Dial(DialFaultKind::ResolveTimeout) => true,
+        AskFaultKind::Dial(DialFaultKind::Resolve) => {
+            ["Temporary failure in name resolution", "Try again"].iter().any(|words| fault.cause.contains(words))
+        }
+        _ => false,
+    };
+    is_silent.then_some(
+        "let this machine reach its name server: it does not answer (/etc/resolv.conf names it; in a container, see its \
+         network), and `getent hosts` of the name fails as well",
+    )
 }
 
 /// Whether a fault is about TLS.

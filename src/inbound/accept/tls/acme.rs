@@ -75,22 +75,37 @@ impl fmt::Debug for AcmeCertificates {
     }
 }
 
-/// The TLS settings of a validation. The protocol is `acme-tls/1` alone, no session can be resumed
-/// by it or into it, and its certificates are self-signed: no client takes them for the gateway's.
-pub(super) fn config(certificates: &Arc<AcmeCertificates>) -> io::Result<Arc<ServerConfig>> {
-    let mut config = bare_config(Arc::new(ProvesNames(Arc::clone(certificates))))?;
+/// The TLS settings of a validation that prove nothing. The protocol is `acme-tls/1` alone, no
+/// session can be resumed by it or into it, and its certificates are self-signed: no client takes
+/// them for the gateway's.
+pub(super) fn config() -> io::Result<Arc<ServerConfig>> {
+    let mut config = bare_config(Arc::new(Proof(None)))?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
-/// Answers for a name that is being proven, and fails for each other.
-#[derive(Debug)]
-struct ProvesNames(Arc<AcmeCertificates>);
+/// `config`, proving the name that a client of it asks for. It fails for a name that is not being
+/// proven.
+pub(super) async fn proving(
+    config: &Arc<ServerConfig>,
+    certificates: &AcmeCertificates,
+    name: Option<&str>,
+) -> Arc<ServerConfig> {
+    let Some(name) = name else { return Arc::clone(config) };
+    let Some(key) = certificates.held().challenge(name).await else { return Arc::clone(config) };
+    let mut config = ServerConfig::clone(config);
+    config.cert_resolver = Arc::new(Proof(Some(key)));
+    Arc::new(config)
+}
 
-impl ResolvesServerCert for ProvesNames {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.held.load().challenge(hello.server_name()?)
+/// The certificate that proves a name, found before the handshake: a resolver cannot wait.
+#[derive(Debug)]
+struct Proof(Option<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Proof {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
     }
 }

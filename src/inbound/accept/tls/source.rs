@@ -31,7 +31,7 @@ pub struct ListenerTls {
 /// How a listener answers the validations of a CA (RFC 8737).
 #[derive(Clone)]
 pub(in crate::inbound) struct Validations {
-    pub(in crate::inbound) config: Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
     certificates: Arc<AcmeCertificates>,
 }
 
@@ -40,6 +40,11 @@ impl Validations {
     pub(in crate::inbound) fn is_asked(hello: &ClientHello<'_>) -> bool {
         let Some(mut offered) = hello.alpn() else { return false };
         offered.next() == Some(acme::PROTOCOL) && offered.next().is_none()
+    }
+
+    /// The TLS settings for a client that comes to validate `name`.
+    pub(in crate::inbound) async fn of(&self, name: Option<&str>) -> Arc<ServerConfig> {
+        acme::proving(&self.config, &self.certificates, name).await
     }
 
     /// Whether clients cannot be served yet.
@@ -61,8 +66,7 @@ impl CertificateSource {
             }
             Self::Acme(certificates) => {
                 let clients = server_config(Arc::clone(certificates) as Arc<dyn ResolvesServerCert>)?;
-                let validations =
-                    Validations { config: acme::config(certificates)?, certificates: Arc::clone(certificates) };
+                let validations = Validations { config: acme::config()?, certificates: Arc::clone(certificates) };
                 Ok(ListenerTls { clients, validations: Some(validations) })
             }
         }

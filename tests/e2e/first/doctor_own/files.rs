@@ -37,15 +37,26 @@ pub(super) async fn embedded() -> Setting {
     setting.file("session.key", "0123456789abcdef0123456789abcdef", 0o600)
 }
 
+/// In a folder that every user may enter, as `/etc/portcullis` often is.
+fn open(setting: Setting) -> Setting {
+    mode(setting.folder.path(), 0o755);
+    setting
+}
+
 #[tokio::test]
 async fn first_4_doctor_own_files_that_every_user_may_read_or_change_are_told() {
-    let setting = embedded().await;
+    let setting = open(embedded().await);
     mode(&setting.path("session.key"), 0o644);
     let told = setting.expect("key-readable", "  - file:session.key", "session_keys[0]").await;
     assert!(told.found.contains("mode 0644") && told.found.contains("may read it"), "{}", told.found);
+    assert!(
+        !told.is_fault && told.fix == format!("chmod o-rwx {}", setting.path("session.key").display()),
+        "the gateway still reads it: {}",
+        told.fix
+    );
     mode(&setting.path("session.key"), 0o602);
     let told = setting.expect("key-readable", "  - file:session.key", "session_keys[0]").await;
-    assert!(told.found.contains("may change it"), "{}", told.found);
+    assert!(told.found.contains("may change it") && told.is_fault, "{}", told.found);
     mode(&setting.path("session.key"), 0o640);
     assert!(
         setting.found().await.iter().all(|one| one.id != "key-readable"),
@@ -55,6 +66,37 @@ async fn first_4_doctor_own_files_that_every_user_may_read_or_change_are_told() 
     mode(&setting.path("accounts.yaml"), 0o644);
     let key = "authorization_servers.own.embedded.login.accounts";
     setting.expect("accounts-readable", "        accounts: ", key).await;
+
+    // No other user gets through the folder.
+    mode(&setting.path("session.key"), 0o444);
+    mode(setting.folder.path(), 0o750);
+    assert!(setting.found().await.iter().all(|one| !one.id.ends_with("-readable")));
+
+    let setting = open(embedded().await).but("file:session.key", "file:a key/it's").but("  - file:a", "  - \"file:a");
+    let setting = setting.but("it's", "it's\"");
+    std::fs::create_dir(setting.path("a key")).unwrap();
+    let setting = setting.file("a key/it's", "0123456789abcdef0123456789abcdef", 0o644);
+    mode(&setting.path("a key"), 0o755);
+    let told = setting.expect("key-readable", "file:a key", "session_keys[0]").await;
+    assert!(told.fix.starts_with("chmod o-rwx '/") && told.fix.ends_with(r"/a key/it'\''s'"), "{}", told.fix);
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_no_file_of_a_secret_is_left_out() {
+    let client = certificate::leaf();
+    let acme = "    tls: {acme: {email: ops@gw.example, external_account: {key_id: a, key: \"file:eab\"}}}\nadmin:\n";
+    let setting = open(Setting::start().await).but("admin:\n", acme).file("eab", "c2VjcmV0LXNlY3JldA", 0o644);
+    setting.expect("key-readable", "external_account", "listen[0].tls.acme.external_account.key").await;
+
+    let setting = open(Setting::start().await).file("own.crt", &client.certificate, 0o644);
+    let setting = setting.file("own.key", &client.key, 0o644).file("ca.pem", certificate::authority_pem(), 0o644);
+    let at = setting.upstream.url();
+    let setting = setting.but(
+        &format!("url: {at}/mcp"),
+        "url: https://127.0.0.1:9/mcp\n      tls:\n        ca: ca.pem\n        certificate: own.crt\n        key: own.key",
+    );
+    let told = setting.expect("key-readable", "        key: own.key", "servers.weather.upstream.tls.key").await;
+    assert!(told.found.contains("own.key"), "{}", told.found);
 }
 
 #[tokio::test]
@@ -68,7 +110,7 @@ async fn first_4_doctor_own_a_store_that_cannot_be_used_is_told_with_what_to_do(
     std::fs::create_dir(setting.path("portcullis.db")).unwrap();
     setting.expect("store-unusable", line, key).await;
 
-    let setting = embedded().await.file("portcullis.db", "", 0o644);
+    let setting = open(embedded().await).file("portcullis.db", "", 0o644);
     setting.expect("store-readable", line, key).await;
 
     // `proc` refuses every user, root as well.
@@ -102,8 +144,7 @@ async fn first_4_doctor_own_the_certificate_of_a_listener_is_judged_as_clients_j
         assert_eq!(told.line, line, "{id}");
     }
 
-    let setting = Setting::start()
-        .await
+    let setting = open(Setting::start().await)
         .but("https://gw.example", "https://localhost")
         .but("admin:\n", &format!("{tls}admin:\n"));
     let setting = setting.file("tls.crt", &certificate::leaf().certificate, 0o644);

@@ -28,7 +28,38 @@ async fn first_4_doctor_own_a_port_that_the_gateway_could_not_have_is_told_with_
     let setting = Setting::start().await;
     let address = port(&setting, "  - address");
     let setting = setting.but(&format!("\"{address}\""), "\"192.0.2.1:8443\"\n    plaintext: true");
-    setting.expect("port-forbidden", "  - address", "listen[0].address").await;
+    let told = setting.expect("address-missing", "  - address", "listen[0].address").await;
+    assert!(told.line.is_empty() && told.found.starts_with("192.0.2.1, "), "another port does not help: {told:?}");
+
+    // The address of production, on a machine where a deployment is built.
+    let (code, out, err) = Portcullis::at(setting.folder.path()).words(&["check", "--online"]).run().await;
+    assert_eq!((code, out.lines().count()), (Some(0), 1), "{out}{err}");
+    assert!(err.contains("could not listen on 192.0.2.1:8443"), "{err}");
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_a_machine_without_a_network_is_told_apart_from_servers_that_are_down() {
+    let setting = Setting::start().await;
+    let (issuer, upstream) = (setting.issuer.url(), setting.upstream.url());
+    let setting = setting.but(&issuer, "https://login.example.com").but(&upstream, "http://weather:8000");
+    std::fs::write(setting.path("gateway.yaml"), &setting.yaml).unwrap();
+    let run = |words: &'static [&'static str]| {
+        let mut command = tokio::process::Command::new("unshare");
+        command.args(["-n", env!("CARGO_BIN_EXE_portcullis")]).args(words).current_dir(setting.folder.path());
+        async move { command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().await.unwrap() }
+    };
+    if !run(&["--version"]).await.status.success() {
+        eprintln!("SKIPPED: this user may not make a network of its own (unshare -n)");
+        return;
+    }
+    let output = run(&["check", "--online"]).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(1) && text.contains("fault no-network: "), "{text}");
+    assert!(
+        text.contains("not reached: authorization_servers.corporate.issuer, servers.weather.upstream.url"),
+        "{text}"
+    );
+    assert_eq!(text.matches("fault ").count(), 1, "{text}");
 }
 
 #[tokio::test]

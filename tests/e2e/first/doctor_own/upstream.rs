@@ -14,7 +14,7 @@ const KEY: &str = "servers.weather.upstream.url";
 async fn first_4_doctor_own_what_an_upstream_answers_is_told_with_the_line_to_write() {
     for (id, status, fields, body, line) in [
         ("upstream-redirects", 307, ("Location", "/mcp/"), "", "url: @/mcp/"),
-        ("upstream-redirects", 301, ("Location", "http://other.example/mcp"), "", "url: http://other.example/mcp"),
+        ("upstream-redirects", 301, ("Location", "http://other.example/mcp"), "", ""),
         ("upstream-not-found", 404, ("Content-Type", "text/plain"), "not found", "url: @/mcp"),
         ("upstream-not-found", 405, ("Allow", "GET"), "", "url: @/mcp"),
         ("upstream-html", 200, ("Content-Type", "text/html"), "<!DOCTYPE html><p>start</p>", ""),
@@ -52,7 +52,7 @@ async fn first_4_doctor_own_what_an_upstream_answers_is_told_with_the_line_to_wr
         setting.upstream.answer_with(move |_| server::full(status, &[fields], body));
         let told = setting.expect(id, LINE, KEY).await;
         let line = line.replace('@', &setting.upstream.url());
-        assert!(told.line.starts_with(&line), "{id}: {}", told.line);
+        assert!(told.line.starts_with(&line) && (told.line.is_empty() == line.is_empty()), "{id}: {}", told.line);
         assert!(told.found.contains(&status.to_string()) || id.contains("redirects"), "{id}: {}", told.found);
     }
 }
@@ -110,17 +110,78 @@ async fn first_4_doctor_own_the_certificate_of_an_upstream_is_judged_as_the_gate
 
 #[tokio::test]
 async fn first_4_doctor_own_attack_370_an_upstream_that_repeats_the_credential_does_not_get_it_printed() {
-    let setting = Setting::start().await.file("upstream.token", "Bearer hunter2hunter2", 0o600);
-    let setting = setting.but(
-        "    access: authenticated",
-        "    credential: {header: {name: Authorization, value: \"file:upstream.token\"}}\n    access: authenticated",
-    );
+    let setting = with_credential().await;
     setting.upstream.answer_with(|seen| {
         let credential = seen.header("authorization").unwrap_or_default();
         server::full(403, &[("Content-Type", "text/plain")], format!("you sent {credential}"))
     });
     let told = setting.expect("upstream-forbidden", LINE, KEY).await;
     assert!(told.found == "status 403", "{}", told.found);
+}
+
+/// With a credential for the upstream.
+async fn with_credential() -> Setting {
+    let setting = Setting::start().await.file("upstream.token", "Bearer hunter2hunter2", 0o600);
+    setting.but(
+        "    access: authenticated",
+        "    credential: {header: {name: Authorization, value: \"file:upstream.token\"}}\n    access: authenticated",
+    )
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_attack_430_a_redirect_shows_no_credential_and_leads_it_to_no_other_host() {
+    for (location, found, line) in [
+        ("https://evil.example/login?token=hunter2hunter2", "a redirect to https://evil.example/login", ""),
+        ("https://u:hunter2hunter2@evil.example/mcp", "a redirect to https://evil.example/mcp", ""),
+        ("//evil.example/hunter2hunter2/mcp", "a redirect to http://evil.example", ""),
+        ("/login?next=x#hunter2hunter2", "a redirect to @/login", ""),
+        ("/hunter2hunter2/mcp", "a redirect to @", ""),
+        ("/hunter2%68unter2/mcp", "a redirect to @", ""),
+        ("https://hunter2hunter2.evil.example/", "a redirect to a URL that is not shown", ""),
+        ("/mcp/#top", "a redirect to @/mcp/", "url: @/mcp/"),
+        ("http://[", "a redirect to something that is not a URL", ""),
+    ] {
+        let setting = with_credential().await;
+        setting.upstream.answer_with(move |_| server::full(307, &[("Location", location)], ""));
+        let told = setting.expect("upstream-redirects", LINE, KEY).await;
+        let at = |text: &str| text.replace('@', &setting.upstream.url());
+        assert_eq!((told.found.as_str(), told.line.as_str()), (&*at(found), &*at(line)), "{location}");
+        assert!(!format!("{told:?}").contains("hunter2"), "{told:?}");
+        assert_eq!(told.fix.contains("the operator of the upstream"), line.is_empty(), "{}", told.fix);
+    }
+
+    // A key in the query of the file stays there.
+    let query = |setting: Setting| setting.but("/mcp\n    access", "/mcp?api_key=hunter2hunter2\n    access");
+    let setting = query(Setting::start().await);
+    setting.upstream.answer_with(|_| server::full(308, &[("Location", "/mcp/")], ""));
+    let told = setting.expect("upstream-redirects", LINE, KEY).await;
+    assert_eq!(told.line, format!("url: {}/mcp/?…", setting.upstream.url()));
+    setting.upstream.stop();
+    let told = setting.expect("upstream-refused", LINE, KEY).await;
+    assert_eq!(told.line, "url: http://127.0.0.1:PORT/mcp?…");
+    let setting = query(Setting::start().await);
+    let at = setting.upstream.url();
+    let setting = setting.but(&at, &at.replace("http", "https"));
+    let told = setting.expect("upstream-https-on-http-port", LINE, KEY).await;
+    assert_eq!(told.line, format!("url: {at}/mcp?…"));
+    assert!(setting.upstream.take().iter().all(|seen| !seen.target.contains("hunter2")), "not in the clear either");
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_a_401_is_right_where_the_callers_token_is_passed_on() {
+    let unauthorized = |setting: &Setting| {
+        setting.upstream.answer_with(|_| server::full(401, &[("WWW-Authenticate", "Bearer")], "{}"));
+    };
+    let setting = Setting::start()
+        .await
+        .but("    access: authenticated", "    credential: {forward: {dangerous: true}}\n    access: authenticated");
+    unauthorized(&setting);
+    assert!(setting.found().await.iter().all(|one| !one.id.starts_with("upstream-")));
+
+    let setting = with_credential().await;
+    unauthorized(&setting);
+    let told = setting.expect("upstream-unauthorized", LINE, KEY).await;
+    assert!(told.line.is_empty() && told.fix.contains("the value of `credential.header`"), "{told:?}");
 }
 
 #[tokio::test]
