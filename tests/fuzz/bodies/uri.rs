@@ -1,23 +1,26 @@
 //! What must hold for URIs: of resources, of message endpoints and redirects, and the query of a client's URL.
 
 use http::uri::PathAndQuery;
-use portcullis::decide::{
-    fields::query::{ClientQuery, QueryRule, appended},
-    mcp::{
-        answer::{
-            message_endpoint::{self, Base},
-            moved,
-            server_origin::ServerOrigin,
+use portcullis::{
+    base::shown::{path_shown, uri_shown},
+    decide::{
+        fields::query::{ClientQuery, QueryRule, appended},
+        mcp::{
+            answer::{
+                message_endpoint::{self, Base},
+                moved,
+                server_origin::ServerOrigin,
+            },
+            request::target::Target,
         },
-        request::target::Target,
+        policy::{
+            evaluate::judge,
+            pattern::Pattern,
+            rule::{Access, Policy, Rule, Subject},
+            uri::{self, reading::How},
+        },
+        token::caller::Attributes,
     },
-    policy::{
-        evaluate::judge,
-        pattern::Pattern,
-        rule::{Access, Policy, Rule, Subject},
-        uri::{self, reading::How},
-    },
-    token::caller::Attributes,
 };
 use serde_json::Map;
 
@@ -26,6 +29,20 @@ use super::{parts, verdicts::decoded};
 /// Readings of one URI.
 const READINGS_MAX: usize = 400;
 
+/// What log and audit line show of a URI has no value of its query and no fragment.
+fn shows_no_value(text: &str) {
+    assert!(!path_shown(text, 200).contains(|one: char| one.is_control()));
+    let told = uri_shown(text).to_string();
+    // After a brace, `?` and `#` begin an expression of a template.
+    if text.contains('{') {
+        return;
+    }
+    let (before, after) = told.split_once(['?', '#']).unwrap_or((&told, ""));
+    assert!(text.contains(['?', '#']) || before.contains('…') || before == text, "{told:?} of {text:?}");
+    let query = after.strip_suffix("#…").unwrap_or(after);
+    assert!(query.split('&').all(|one| one.is_empty() || one.ends_with('…')), "{told:?} of {text:?}");
+}
+
 /// The text as written and its WHATWG reading are among the readings, reading that again adds nothing, and where one
 /// reading is denied the URI is refused. Input: a URI.
 pub(crate) fn uri(input: &[u8]) -> bool {
@@ -33,6 +50,7 @@ pub(crate) fn uri(input: &[u8]) -> bool {
     if text.len() > 1_024 {
         return false;
     }
+    shows_no_value(text);
     let readings = uri::readings(text);
     assert!(readings.first().is_some_and(|first| first.text == text && first.how == How::Written));
     assert!(readings.len() <= READINGS_MAX, "{} readings", readings.len());

@@ -8,6 +8,7 @@ use portcullis::{
         clock::Now,
         names::{Scope, ServerName},
         secret::Secret,
+        web_origin::is_web_origin,
     },
     decide::{
         fields::{
@@ -161,6 +162,9 @@ pub(crate) fn origin(input: &[u8]) -> bool {
         assert!(asked == own || is_loopback(&asked.1) && is_loopback(&own.1), "{host:?} of {public_url:?}");
     }
     let map = fields(request.get(host_end + 1..).unwrap_or_default());
+    // A line that a refusal proposes is one that allows the page.
+    let came = map.get(header::ORIGIN).and_then(|came| came.to_str().ok()).unwrap_or_default();
+    assert!(!is_web_origin(came) || Sites::new(public_url, &[came]).is_ok(), "{came:?}");
     let verdict = sites.origin_verdict(&map);
     let page = verdict.clone().ok().flatten();
     let mut origins = map.get_all(header::ORIGIN).iter();
