@@ -6,8 +6,9 @@ use crate::{
     base::names::is_loopback_name,
     config::{
         check::sections::Sections,
+        listen::is_one_socket,
         place::{Place, Written},
-        problem::quoted,
+        problem::{nearest, quoted},
         reading::{Reading, WrittenFinding},
         server::WrittenServer,
     },
@@ -34,6 +35,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     clients_have_a_way_in(reading, sections);
     one_issuer_introspects(reading, sections);
     audiences_tell_servers_apart(reading, sections);
+    audiences_are_spelt_right(reading, sections);
     beside::check(reading, sections);
     acme::check(reading, sections);
     grantable::check(reading, sections);
@@ -43,9 +45,12 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
 fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
     let Some(admin) = sections.admin else { return };
     let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
-    let same = listeners.find(|listener| admin.value.port() != 0 && listener.value == admin.value);
+    let same = listeners.find(|listener| is_one_socket(listener.value, admin.value));
     if let Some(listener) = same {
-        let found = format!("{}, which is a public listener's", admin.value);
+        let found = match listener.value == admin.value {
+            true => format!("{}, which is a public listener's", admin.value),
+            false => format!("{}, which is taken by the listener {}", admin.value, listener.value),
+        };
         reading.problem_see(&admin.place, &found, "an address of its own", &listener.place);
     }
 }
@@ -161,7 +166,8 @@ fn one_root_at_least(reading: &Reading<'_>, servers: &[WrittenServer]) {
     let paths = servers.iter().filter_map(|server| server.path.as_ref()).map(|path| &path.place);
     if let Some(place) = paths.min_by_key(|place| place.at) {
         let found = format!("{} servers, and none with `root`", servers.len());
-        let expected = "`root: true` at one of them, if clients of MCP 2025-03-26 connect: they read only the documents at the                         root of the host; `root: false` says that none do";
+        let expected = "`root: true` at one of them, if clients of MCP 2025-03-26 connect: they read only the documents at the \
+                        root of the host; `root: false` says that none do";
         reading.note(&Place::new(place.at, "servers"), &found, expected);
     }
 }
@@ -220,6 +226,26 @@ fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) 
                 let found = "the audience of another server";
                 let expected = "audiences of this server alone: a token for the other one is valid here as well";
                 reading.warn(WrittenFinding::new(&audience.place, found, expected).see(&path.place));
+            }
+        }
+    }
+}
+
+/// An audience that is nearly the resource of its server is one with a slip of typing: the resource
+/// itself is always accepted, so that no test shows it.
+fn audiences_are_spelt_right(reading: &Reading<'_>, sections: &Sections<'_>) {
+    let Some(public_url) = sections.public_url else { return };
+    let paths = || sections.servers.iter().filter_map(|server| server.path.as_ref());
+    let resources: Vec<String> = paths().map(|path| public_url.resource(&path.value).as_str().to_owned()).collect();
+    for server in sections.servers {
+        for audience in &server.audiences {
+            let bare = audience.value.trim_end_matches('/');
+            let is_known = bare == public_url.origin() || resources.iter().any(|own| own.trim_end_matches('/') == bare);
+            let meant = nearest(bare, resources.iter().map(String::as_str)).filter(|_| !is_known);
+            if let (Some(meant), Some(path)) = (meant, &server.path) {
+                let expected = "an audience that tokens have: this is nearly the URL of a server";
+                let found = quoted(&audience.value);
+                reading.warn(WrittenFinding::new(&audience.place, &found, expected).near(Some(meant)).see(&path.place));
             }
         }
     }

@@ -35,6 +35,10 @@ fn unlike(text: &str, url: &WrittenUrl<'_>, profile: &str, is_direct: bool) -> O
     if let Some((realm, _)) = text.split_once("/protocol/openid-connect") {
         return Some(("the realm's URL: this is an endpoint of Keycloak", Some(realm.to_owned())));
     }
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if ["token", "authorize", "userinfo", "introspect", "jwks", "jwks.json", "certs"].contains(&last) {
+        return Some(("the issuer, as tokens name it in `iss`: this looks like one of its endpoints", None));
+    }
     if profile == "keycloak" && !path.contains("/realms/") {
         return Some(("the URL of a realm, such as https://login.example.com/realms/main", None));
     }

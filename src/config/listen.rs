@@ -95,13 +95,24 @@ pub(super) fn listeners(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Ve
     for (index, one) in read.iter().enumerate() {
         let Some(address) = &one.address else { continue };
         let mut earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
-        let same = earlier.find(|other| address.value.port() != 0 && other.value == address.value);
+        let same = earlier.find(|other| is_one_socket(address.value, other.value));
         if let Some(other) = same {
-            let found = format!("{} a second time", address.value);
+            let found = match other.value == address.value {
+                true => format!("{} a second time", address.value),
+                false => format!("{}, which is taken by {}", address.value, other.value),
+            };
             field.reading.problem_see(&address.place, &found, "each address once", &other.place);
         }
     }
     read
+}
+
+/// Whether two listeners cannot have these addresses at the same time: `0.0.0.0` takes those of each
+/// other address.
+pub(super) fn is_one_socket(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let is_same = one.ip() == other.ip() || (takes_all && one.is_ipv4() == other.is_ipv4());
+    one.port() != 0 && one.port() == other.port() && is_same
 }
 
 fn listener(field: &Field<'_>, public_url: Option<&PublicUrl>) -> WrittenListener {

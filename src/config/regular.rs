@@ -22,7 +22,7 @@ pub(super) fn look(reading: &Reading<'_>, place: &Place, pattern: &str, of_resou
 
 /// Whether `pattern` has signs that no name of a tool, prompt, method or scope has. In a URI, `.*`
 /// may stand for every extension, and dots are common in names: `github.*`.
-fn is_regular(pattern: &str, of_resources: bool) -> bool {
+pub(super) fn is_regular(pattern: &str, of_resources: bool) -> bool {
     let any_text = [".*", ".+"].iter().any(|sign| {
         pattern.match_indices(sign).any(|(at, _)| {
             let before = pattern.get(..at).and_then(|before| before.chars().next_back());

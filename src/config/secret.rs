@@ -152,7 +152,11 @@ pub(super) fn unreadable<T>(field: &Field<'_>, prefix: &str, path: &str, cause: 
         field.reading.problem(place, &format!("{prefix}{path}, which is larger"), &expected);
         return None;
     }
-    field.reading.problem(place, &format!("{prefix}{path}, which cannot be read ({cause})"), "a file that can be read");
+    let expected = match path.starts_with("~/") || path.contains("/~/") {
+        true => "a file that can be read: `~` does not stand for the home folder here",
+        false => "a file that can be read",
+    };
+    field.reading.problem(place, &format!("{prefix}{path}, which cannot be read ({cause})"), expected);
     None
 }
 

@@ -186,7 +186,8 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
         scopes("scopes", "no offline_access: it asks for a refresh token, and access tokens need not carry it");
     let supported =
         scopes("scopes_supported", "no offline_access: it is left out of the metadata (clients ask for it themselves)");
-    let needed = connect.iter().map(|scope| vec![scope.clone()]).collect();
+    let needed = connect.iter().chain(&supported).filter(|scope| scope.value.as_str() != OFFLINE_ACCESS);
+    let needed = needed.map(|scope| vec![scope.clone()]).collect();
     let bare = |scopes: Vec<Written<Scope>>| scopes.into_iter().map(|scope| scope.value).collect();
     let (connect, supported) = (bare(connect), bare(supported));
     let challenge = fields.get("challenge_scope").and_then(|field| field.word(CHALLENGE_SCOPE));

@@ -8,8 +8,9 @@ use crate::{
         embedded::{clients::Read, github},
         keys::embedded::REGISTERED,
         place::Place,
+        problem::{nearest, quoted},
         reader::{Field, Fields},
-        reading::Reading,
+        reading::{Reading, WrittenFinding},
         regular,
     },
     decide::{
@@ -91,13 +92,19 @@ fn grant(
         let Some(Login::Accounts(of)) = login else { return };
         if !of.accounts.iter().any(|account| *account.name == *name) {
             // Not an error: it would keep the earlier accounts in force, with the removed one.
-            item.warn("the name of an account: this one is not there, and gets nothing");
+            let known = of.accounts.iter().map(|account| &*account.name);
+            let (found, near) = (quoted(name), nearest(name, known));
+            let expected = "the name of an account: this one is not there, and gets nothing";
+            item.reading.warn(WrittenFinding::new(&item.place, &found, expected).near(near));
         }
     });
     let groups = listed(groups_at.as_ref(), "names of groups", |item, name| {
         let Some(Login::Accounts(of)) = login else { return };
         if !of.accounts.iter().any(|account| account.groups.iter().any(|group| **group == *name)) {
-            item.warn("a group that an account has");
+            let known = of.accounts.iter().flat_map(|account| &account.groups).map(|group| &**group);
+            let (found, near) = (quoted(name), nearest(name, known));
+            let expected = "a group that an account has";
+            item.reading.warn(WrittenFinding::new(&item.place, &found, expected).near(near));
         }
     });
     // A client with a mistake has no known id, so then ids are not checked.

@@ -4,6 +4,7 @@ use crate::{
     config::{
         place::Place,
         reading::{Reading, WrittenFinding},
+        regular,
     },
     decide::policy::{
         narrowed,
@@ -17,7 +18,9 @@ pub(super) fn check(reading: &Reading<'_>, policy: &Policy, rules: &[Rule], plac
     for (rule, places) in rules.iter().zip(places) {
         let Subject::Resources(patterns) = &rule.subject else { continue };
         for (pattern, place) in patterns.iter().zip(places) {
-            if let Some(canonical) = pattern.canonical() {
+            // Of a regular expression, something else is told.
+            let is_regular = regular::is_regular(pattern.as_str(), true);
+            if let Some(canonical) = pattern.canonical().filter(|_| !is_regular) {
                 let expected =
                     format!("{canonical:?}, as servers spell it: they normalise the URI that a client asks for");
                 reading.warning(place, &quoted(pattern.as_str()), &expected);

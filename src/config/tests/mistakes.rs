@@ -11,7 +11,7 @@ mod doubts;
 mod headers;
 mod resources;
 mod servers;
-mod two_servers;
+mod twice;
 mod upstream;
 
 pub(super) const ISSUER: &str = "    issuer: https://login.example.com\n";
@@ -24,7 +24,7 @@ fn each_mistake_has_its_line() {
     let cases: Vec<&Case> = above::CASES
         .iter()
         .chain(servers::CASES)
-        .chain(two_servers::CASES)
+        .chain(twice::CASES)
         .chain(headers::CASES)
         .chain(resources::CASES)
         .chain(upstream::CASES)

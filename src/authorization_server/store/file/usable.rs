@@ -18,6 +18,11 @@ pub(crate) fn usable(path: &Path) -> Result<(), String> {
     let folder = match fs::canonicalize(folder) {
         Ok(folder) if folder.is_dir() => folder,
         Ok(_) => return wrong("its folder cannot be used: it is not a folder".to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return wrong(
+                "its folder cannot be used: it does not exist; make it for the user of the gateway".to_owned(),
+            );
+        }
         Err(error) => return wrong(format!("its folder cannot be used: {error}")),
     };
     // SQLite writes its journal beside the file.

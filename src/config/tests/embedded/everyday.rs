@@ -101,6 +101,27 @@ fn c4_a_client_is_trusted_only_if_no_other_program_can_take_its_place() {
 }
 
 #[test]
+fn first_8_check_names_and_scopes_that_grants_cannot_mean_are_told_with_what_was_meant() {
+    for (from, to, expected) in [
+        (
+            "groups: [staff, ops]",
+            "groups: [stafff, ops]",
+            "found \"stafff\"; expected a group that an account has; did you mean \"staff\"?",
+        ),
+        ("accounts: [ada]", "accounts: [aad]", "this one is not there, and gets nothing; did you mean \"ada\"?"),
+        (
+            "{accounts: [ada], scopes: [\"*\"]}",
+            "{accounts: [ada], scopes: [a]}",
+            "servers.files.scopes_supported[0]: found \"extra\", a scope that no entry of `grants` gives",
+        ),
+    ] {
+        let text = WHOLE.replace("[own, partner]", "[own]").replace(from, to);
+        let said = warnings(&text, ACCOUNTS);
+        assert!(said.lines().count() == 1 && said.contains(expected), "{to}: {said}");
+    }
+}
+
+#[test]
 fn two_embedded_authorization_servers_share_neither_path_nor_store() {
     let text = WHOLE.replace("path: /sso", "path: /oauth/token").replace("{redis: env:REDIS}", "{file: ./as.db}");
     let text = text.replace("./as.db", "as.db");

@@ -296,7 +296,7 @@ fn what_may_stay_of_it_is_warned_of() {
         (
             GRANTS,
             "      grants: [{groups: [stuff], scopes: [\"*\"]}]\n",
-            Some("grants[0].groups[0]: found \"stuff\"; expected a group that an account has"),
+            Some("grants[0].groups[0]: found \"stuff\"; expected a group that an account has; did you mean \"staff\"?"),
         ),
         (
             GRANTS,

@@ -1,6 +1,6 @@
 //! Warnings about rules that never decide, patterns that match nothing, and `null` as an origin.
 
-use super::{super::warnings, ACCESS, changed};
+use super::{super::warnings, ACCESS, ISSUER, changed};
 
 /// The warnings about these rules, without the names of file and server.
 fn told(rules: &str) -> Vec<String> {
@@ -85,6 +85,39 @@ fn a_pattern_whose_signs_are_plain_text_is_told_once() {
         assert_eq!(told(&format!("{{resources: ['{pattern}']}}")), [""; 0], "{pattern}");
     }
     assert_eq!(told("{tools: ['secret.txt', '/etc/*', 'a{x}']}"), [""; 0]);
+}
+
+#[test]
+fn first_8_check_what_is_nearly_right_is_told_once_with_what_was_meant() {
+    for (from, to, expected) in [
+        (
+            ACCESS,
+            "    access: authenticated\n    audiences: [\"https://mcp.example.com/wether/mcp\"]\n",
+            &["did you mean \"https://mcp.example.com/weather/mcp\"?; see gateway.yaml:9:11 servers.weather.path"][..],
+        ),
+        (
+            ACCESS,
+            "    access: authenticated\n    audiences: [\"https://mcp.example.com/weather/mcp/\", \"api://weather\"]\n",
+            &[],
+        ),
+        (
+            ISSUER,
+            "    issuer: https://login.example.com/oauth2/token\n",
+            &["expected the issuer, as tokens name it in `iss`: this looks like one of its endpoints"],
+        ),
+        (ISSUER, "    issuer: https://login.example.com/tokens\n", &[]),
+        (
+            ACCESS,
+            "    rules: [{resources: ['file:///.*\\.md'], scopes: [a]}]\n",
+            &[
+                "which looks like a regular expression; expected \"file:///*.md\": `*` stands for any text and `?` for one character, and all else for itself",
+            ],
+        ),
+    ] {
+        let found = warnings(&changed(from, to));
+        assert_eq!(found.len(), expected.len(), "{to}: {found:?}");
+        assert!(found.iter().zip(expected).all(|(found, expected)| found.ends_with(expected)), "{to}: {found:?}");
+    }
 }
 
 #[test]

@@ -1,8 +1,29 @@
-//! Servers that contradict each other: the same path, two roots.
+//! Two places that contradict each other: the same path, two roots, one socket.
 
-use super::{ACCESS, Case};
+use super::{ACCESS, Case, LISTEN, UPSTREAM};
 
 pub(super) const CASES: &[Case] = &[
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:8080\n  - address: 0.0.0.0:8080\n    plaintext: true\n  - address: \"[::1]:8080\"\n",
+        &[
+            "4:14 listen[1].address: found 0.0.0.0:8080, which is taken by 127.0.0.1:8080; expected each address once; see gateway.yaml:3:14 listen[0].address",
+        ],
+    ),
+    (
+        ACCESS,
+        "    access: authenticated\nadmin: {address: \"0.0.0.0:8080\"}\n",
+        &[
+            "12:18 admin.address: found 0.0.0.0:8080, which is taken by the listener 127.0.0.1:8080; expected an address of its own; see gateway.yaml:3:14 listen[0].address",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"https://127.0.0.1:8000/mcp\", ca: ~/ca.pem}\n",
+        &[
+            "10:55 servers.weather.upstream.ca: found /nonexistent/~/ca.pem, which cannot be read (No such file or directory (os error 2)); expected a file that can be read: `~` does not stand for the home folder here",
+        ],
+    ),
     (
         ACCESS,
         "    access: authenticated\n  news:\n    path: /weather/mcp\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
