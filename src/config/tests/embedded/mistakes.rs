@@ -302,7 +302,7 @@ fn what_may_stay_of_it_is_warned_of() {
             GRANTS,
             "      grants: [{accounts: [adda], scopes: [\"*\"]}]\n",
             Some(
-                "grants[0].accounts[0]: found \"adda\"; expected the name of an account: this one is not there, and gets nothing",
+                "grants[0].accounts[0]: found \"adda\"; expected the name of an account: this one is not there, and gets nothing; did you mean \"ada\"?",
             ),
         ),
         (
