@@ -36,7 +36,8 @@ fn unlike(text: &str, url: &WrittenUrl<'_>, profile: &str, is_direct: bool) -> O
         return Some(("the realm's URL: this is an endpoint of Keycloak", Some(realm.to_owned())));
     }
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if ["token", "authorize", "userinfo", "introspect", "jwks", "jwks.json", "certs"].contains(&last) {
+    // WSO2 calls itself by its token endpoint.
+    if ["authorize", "userinfo", "introspect", "jwks", "jwks.json", "certs"].contains(&last) {
         return Some(("the issuer, as tokens name it in `iss`: this looks like one of its endpoints", None));
     }
     if profile == "keycloak" && !path.contains("/realms/") {

@@ -102,10 +102,10 @@ fn first_8_check_what_is_nearly_right_is_told_once_with_what_was_meant() {
         ),
         (
             ISSUER,
-            "    issuer: https://login.example.com/oauth2/token\n",
+            "    issuer: https://login.example.com/oauth2/authorize\n",
             &["expected the issuer, as tokens name it in `iss`: this looks like one of its endpoints"],
         ),
-        (ISSUER, "    issuer: https://login.example.com/tokens\n", &[]),
+        (ISSUER, "    issuer: https://login.example.com/oauth2/token\n", &[]),
         (
             ACCESS,
             "    rules: [{resources: ['file:///.*\\.md'], scopes: [a]}]\n",
