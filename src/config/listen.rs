@@ -107,8 +107,8 @@ pub(super) fn listeners(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Ve
     read
 }
 
-/// Whether two listeners cannot have these addresses at the same time: `0.0.0.0` takes those of each
-/// other address.
+/// Whether two listeners cannot have these addresses at the same time: `0.0.0.0` takes the port of
+/// each other address.
 pub(super) fn is_one_socket(one: SocketAddr, other: SocketAddr) -> bool {
     let takes_all = one.ip().is_unspecified() || other.ip().is_unspecified();
     let is_same = one.ip() == other.ip() || (takes_all && one.is_ipv4() == other.is_ipv4());
