@@ -64,6 +64,10 @@ impl Finding {
         Self { line: Some(line.into()), ..self }
     }
 
+    pub(crate) fn example(self, example: impl Into<String>) -> Self {
+        Self { example: Some(example.into()), ..self }
+    }
+
     pub(crate) fn value(self, value: impl Into<String>) -> Self {
         Self { value: Some(value.into()), ..self }
     }

@@ -143,7 +143,12 @@ async fn told(run: Portcullis) -> Vec<Told> {
             assert!(one["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "not in the catalogue: {one}");
             assert!(one["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "no fix: {one}");
             let (fix, is_fault) = (text(&one["fix"]), one["severity"] == "fault");
-            let (id, at, found, line) = (text(&one["id"]), text(&one["at"]), text(&one["found"]), text(&one["line"]));
+            let (id, at, found, line) = (
+                text(&one["id"]),
+                text(&one["at"]),
+                text(&one["found"]),
+                text(if one["line"].is_null() { &one["example"] } else { &one["line"] }),
+            );
             Told { id, at, found, fix, line, is_fault }
         })
         .collect()

@@ -111,9 +111,16 @@ impl OwnServer<'_> {
             "session-lost" if self.of.loaded.settings.session_keys.is_empty() => "session_keys".to_owned(),
             "session-lost" | "initialize-failed" | "tools-list-failed" | "stream-buffered" => server("upstream.url"),
             id if OF_THE_CERTIFICATE.contains(&id) => self.certificate().unwrap_or_else(|| "public_url".to_owned()),
-            "redirect-to-https" | "url-not-https" | "proxy-answers" | "mcp-host-refused" | "clock-skew" => {
-                "public_url".to_owned()
-            }
+            "redirect-to-https"
+            | "url-not-https"
+            | "proxy-answers"
+            | "mcp-host-refused"
+            | "clock-skew"
+            | "no-authorization"
+            | "challenge-metadata-host"
+            | "challenge-metadata-http"
+            | "resource-host"
+            | "resource-http" => "public_url".to_owned(),
             id if OF_THE_ORIGIN.contains(&id) => "public_url".to_owned(),
             id => match self.issuer_of(finding) {
                 Some(issuer) => self.issuer_key(issuer, id),

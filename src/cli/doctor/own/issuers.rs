@@ -89,7 +89,7 @@ async fn keys(
             (None, _) => return None,
             (Some(_), None) => {
                 let finding = issuer.finding("jwks-missing", "issuer", "metadata without jwks_uri");
-                return Some(finding.expected("jwks_uri").line("jwks: {url: \"https://HOST/keys\"}"));
+                return Some(finding.expected("jwks_uri").example("jwks: {url: \"https://HOST/keys\"}"));
             }
             (Some(_), Some(url)) => ("issuer", url.to_owned(), named_keys(issuer, url).await),
         },
@@ -144,7 +144,7 @@ async fn introspection(
             return Some(
                 finding
                     .expected("introspection_endpoint, or a URL")
-                    .line("introspection: {url: \"https://HOST/introspect\", …}"),
+                    .example("introspection: {url: \"https://HOST/introspect\", …}"),
             );
         }
     };
@@ -162,7 +162,7 @@ async fn introspection(
             Some(
                 finding
                     .expected("an answer with `active`")
-                    .line("introspection: {client_id: …, client_secret: \"env:…\"}"),
+                    .example("introspection: {client_id: …, client_secret: \"env:…\"}"),
             )
         }
         Ok(answer) if answer.status != StatusCode::OK => {

@@ -21,7 +21,7 @@ pub(super) fn check(of: &OwnFile<'_>) -> Vec<Finding> {
                 Finding::new("certificate-unusable", of.at(&key))
                     .found(why)
                     .expected("a certificate and its key, as PEM")
-                    .line("tls: {certificate: fullchain.pem, key: privkey.pem}"),
+                    .example("tls: {certificate: fullchain.pem, key: privkey.pem}"),
             ),
             Ok(certificates) => {
                 let concerns = certificates.news(settings.public_url.host(), now);

@@ -94,12 +94,12 @@ impl ExaminedIssuer<'_> {
             true => self
                 .finding("issuer-tls", name, found)
                 .expected("a certificate that the gateway trusts")
-                .line("ca: ca.pem"),
+                .example("ca: ca.pem"),
             false => {
                 let finding = self.finding("issuer-unreachable", name, found).expected("an answer");
                 match words::of_silent_dns(fault) {
                     Some(fix) => finding.fix(fix),
-                    None => finding.line("reach_at: https://HOST:PORT, where the gateway reaches it"),
+                    None => finding.example("reach_at: https://HOST:PORT"),
                 }
             }
         }

@@ -51,11 +51,11 @@ fn of_fault(fault: &str, finding: &impl Fn(&'static str, String) -> Finding) -> 
     let told = |id| finding(id, fault.to_owned());
     match () {
         () if has(&["refused the login", "noauth", "wrongpass", "authentication", "noperm"]) => {
-            told("redis-auth").expected("a login that Redis accepts").line("store: {redis: \"env:REDIS_URL\"}")
+            told("redis-auth").expected("a login that Redis accepts").example("store: {redis: \"env:REDIS_URL\"}")
         }
         () if has(&["(tls", "certificate", "plain_http", "tls_"]) => told("redis-tls")
             .expected("TLS with a trusted certificate")
-            .line("store: {redis: \"rediss://HOST:6380/0\"}"),
-        () => told("redis-refused").expected("a Redis that answers").line("store: {redis: \"redis://HOST:6379/0\"}"),
+            .example("store: {redis: \"rediss://HOST:6380/0\"}"),
+        () => told("redis-refused").expected("a Redis that answers").example("store: {redis: \"redis://HOST:6379/0\"}"),
     }
 }

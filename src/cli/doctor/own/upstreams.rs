@@ -157,23 +157,24 @@ impl UpstreamOf<'_> {
                 let finding = told("upstream-unresolvable", &format!("an address for {host}"));
                 match words::of_silent_dns(fault) {
                     Some(fix) => finding.fix(fix),
-                    None => finding.line(self.line("http://HOST:8000")),
+                    None => finding.example(self.line("http://HOST:8000")),
                 }
             }
-            Dial::Refused => told("upstream-refused", "a server that listens there")
-                .line(self.line(&format!("{}://{host}:PORT", if self.upstream.peer.tls { "https" } else { "http" }))),
+            Dial::Refused => told("upstream-refused", "a server that listens there").example(
+                self.line(&format!("{}://{host}:PORT", if self.upstream.peer.tls { "https" } else { "http" })),
+            ),
             Dial::ConnectTimeout | Dial::TlsTimeout => told("upstream-timeout", "a connection"),
             Dial::TlsExpired | Dial::TlsNotYetValid => told("upstream-tls-expired", "a certificate that is valid now"),
             Dial::TlsName => {
                 told("upstream-tls-name", &format!("a certificate for {host}")).line(self.line(&self.named(fault)))
             }
             Dial::TlsUnknownIssuer => {
-                told("upstream-tls-unknown-issuer", "a certificate of a trusted authority").line("ca: ca.pem")
+                told("upstream-tls-unknown-issuer", "a certificate of a trusted authority").example("ca: ca.pem")
             }
             Dial::PlainHttp => self.is_plain(fault),
             Dial::TlsPort => self.wants_tls(words::of_fault(fault)),
             Dial::Tls | Dial::TlsOwn | Dial::TlsRefused => {
-                told("upstream-tls", "TLS 1.2 or 1.3").line("tls: {certificate: gateway.crt, key: gateway.key}")
+                told("upstream-tls", "TLS 1.2 or 1.3").example("tls: {certificate: gateway.crt, key: gateway.key}")
             }
             Dial::Address
             | Dial::Unreachable

@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::super::{
-        login::world::LoginPlan,
-        world::{Plan, World, token::now},
-    },
+    super::super::world::{Plan, World, token::now},
     portcullis,
 };
 
@@ -161,11 +158,7 @@ async fn first_4_doctor_shows_place_and_line_as_text_and_gives_own_findings_a_pl
 }
 
 #[tokio::test]
-async fn first_4_doctor_names_registration_of_an_embedded_server_alone() {
-    let login = LoginPlan::accounts().start().await;
-    let yaml = std::fs::read_to_string(login.world.config_path()).unwrap();
-    assert!(yaml.contains("embedded"), "{yaml}");
-    login.close().await;
+async fn first_4_doctor_writes_no_registration_for_an_issuer_that_is_not_embedded() {
     // The pretend issuer of the standard world is not embedded, and takes no registrations.
     let world = World::standard().await;
     let (_, out, _) = portcullis(world.folder.path(), &["doctor", "--json"]).await;
