@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 use tokio::{
     net::{TcpSocket, TcpStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{notes, own_file::OwnFile, words};
@@ -29,6 +29,9 @@ use crate::{
 const ADMIN_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection within this machine may take.
 const PORT_PATIENCE: Duration = Duration::from_secs(1);
+/// How often, and after which pause, a gateway that has just started is asked again.
+const STARTING_TRIES: usize = 10;
+const STARTING_PAUSE: Duration = Duration::from_millis(300);
 /// With fewer open files, a few hundred clients fill the gateway.
 const OPEN_FILES_LEAST: u64 = 1_024;
 
@@ -49,7 +52,10 @@ pub(super) async fn check(of: &OwnFile<'_>) -> Vec<Finding> {
     let settings = of.settings();
     let mut findings: Vec<Finding> = limits(of).into_iter().collect();
     match at_admin(of).await {
-        AtAdmin::Gateway(answer) => findings.extend(running(of, &answer).await),
+        AtAdmin::Gateway(answer) => {
+            let settled = settled(of, *answer).await;
+            findings.extend(running(of, &settled).await);
+        }
         AtAdmin::Other => findings.push(
             Finding::new("port-taken", of.at("admin.address"))
                 .found(format!("{} answers, and is not a gateway", settings.admin))
@@ -120,6 +126,20 @@ async fn at_admin(of: &OwnFile<'_>) -> AtAdmin {
             if is_gateway { AtAdmin::Gateway(Box::new(answer)) } else { AtAdmin::Other }
         }
     }
+}
+
+/// What it says once it has tried to fetch its keys: it may have started a moment ago.
+async fn settled(of: &OwnFile<'_>, first: WebAnswer) -> WebAnswer {
+    let mut answer = first;
+    for _ in 0..STARTING_TRIES {
+        if answer.status.is_success() || memchr::memmem::find(&answer.body, b"not fetched yet").is_none() {
+            break;
+        }
+        sleep(STARTING_PAUSE).await;
+        let Some(next) = ask_admin(of, "/readyz").await else { break };
+        answer = next;
+    }
+    answer
 }
 
 /// What a running gateway says about itself.
