@@ -60,7 +60,7 @@ fn block(finding: &Finding) -> String {
 /// A text that may come from another server, in one line: shortened, and without what a terminal or
 /// the runner of a build obeys. Runners look for `##[` and `##vso[` in the middle of a line, too.
 fn bounded(value: &str) -> String {
-    shown(value, VALUE_CHARS_MAX).to_string().replace("##", "# #")
+    shown(value, VALUE_CHARS_MAX).to_string().replace("##", "# # ")
 }
 
 /// For programs.
