@@ -61,11 +61,11 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
         return BAD_CONFIG;
     }
     let text = flags.written(&folder);
+    let missing = MissingKey::of(&flags, &folder);
     if arguments.print_config {
         print(text.text.trim_end());
-        return judged(&flags, &folder);
+        return ready_to_read(&ConfigSource::given(text), missing.as_ref());
     }
-    let missing = MissingKey::of(&flags, &folder);
     let config = ConfigSource::given(text);
     match load_with_key(&config, missing.as_ref()) {
         Ok((loaded, made)) => {
@@ -85,6 +85,31 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
         Err(Unusable::Key(why)) => {
             complain(&why);
             FAULT
+        }
+    }
+}
+
+/// Makes the key file that the printed configuration needs, as a start without a file would, so
+/// that `check` and `run` take it. Tells what is wrong: files may be missing on this machine alone.
+fn ready_to_read(config: &ConfigSource, missing: Option<&MissingKey<'_>>) -> u8 {
+    match load_with_key(config, missing) {
+        Ok((_, made)) => {
+            made.iter().for_each(|made| complain(&made.told));
+            0
+        }
+        Err(Unusable::Problems(problems)) => {
+            complain(&problems.to_string());
+            BAD_CONFIG
+        }
+        Err(Unusable::Key(why)) => {
+            complain(&why);
+            match missing.filter(|missing| missing.lost().is_none()) {
+                Some(missing) => {
+                    complain(&missing.how_to_make());
+                    0
+                }
+                None => FAULT,
+            }
         }
     }
 }

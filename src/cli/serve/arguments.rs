@@ -184,7 +184,8 @@ pub struct Serve {
         help_heading = OPERATION
     )]
     pub log_level: Option<String>,
-    /// Print the configuration file that these flags stand for, and end.
+    /// Print the configuration file that these flags stand for, and end. With --accounts, this
+    /// makes the key file that the printed file names, as a start does.
     #[arg(long, env = "PORTCULLIS_PRINT_CONFIG", value_parser = yes_or_no, hide_env_values = true,
         help_heading = OPERATION)]
     pub print_config: bool,
