@@ -1,11 +1,12 @@
 //! Signals: SIGTERM and SIGINT drain the process, a second one stops it at once; SIGHUP reloads.
 //!
-//! Where the gateway was started in a terminal that is gone, SIGHUP says so, and drains it too.
+//! SIGHUP also comes when the terminal is closed in which the gateway was started: then it drains.
 
 use std::{
     io::{self, IsTerminal, stderr, stdin, stdout},
     os::fd::AsFd,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -13,16 +14,21 @@ use tokio::{
     net::unix::pipe,
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
+    time::{MissedTickBehavior, interval},
 };
 
 use crate::app::drain::Drain;
+
+/// The system sends SIGHUP as it closes a terminal, so one that comes later than two of these is of
+/// somebody who wants a reload: a gateway may outlive its terminal (`disown`, `nohup`).
+const TERMINALS_EVERY: Duration = Duration::from_secs(2);
 
 /// The signals that the gateway handles.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    terminals: Terminals,
+    terminals: TerminalWatch,
     input: Option<pipe::Receiver>,
 }
 
@@ -42,6 +48,32 @@ impl Terminals {
     }
 }
 
+/// Tells a terminal that is being closed from one that was closed long ago.
+#[derive(Debug)]
+struct TerminalWatch {
+    before: Terminals,
+    /// Whether one was gone when this last looked.
+    is_missed: bool,
+}
+
+impl TerminalWatch {
+    /// Whether a SIGHUP that came now is about the terminal.
+    fn is_closing(&self, now: Terminals) -> bool {
+        self.before.is_gone(now)
+    }
+
+    /// Looks from time to time. Returns whether a terminal is now counted as gone.
+    fn look(&mut self, now: Terminals) -> bool {
+        let is_gone = self.before.is_gone(now);
+        if is_gone && self.is_missed {
+            *self = Self { before: now, is_missed: false };
+            return true;
+        }
+        self.is_missed = is_gone;
+        false
+    }
+}
+
 impl Signals {
     /// Installs the handlers: from now on these signals do not kill the process.
     ///
@@ -52,7 +84,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            terminals: Terminals::now(),
+            terminals: TerminalWatch { before: Terminals::now(), is_missed: false },
             input: None,
         })
     }
@@ -71,11 +103,19 @@ impl Signals {
     pub async fn relay(mut self, drain: Drain, reload: Arc<Notify>) {
         // A shell and the system may both send SIGHUP: that is not the second signal, which cuts.
         let mut is_stopping = false;
+        let mut looks = interval(TERMINALS_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = looks.tick(), if self.terminals.before.0.contains(&true) => {
+                    if self.terminals.look(Terminals::now()) {
+                        tracing::info!("the terminal is gone, and the gateway goes on; from now on SIGHUP reads the configuration again");
+                    }
+                    continue;
+                }
                 Some(()) = self.terminate.recv() => stop("SIGTERM", &drain),
                 Some(()) = self.interrupt.recv() => stop("SIGINT", &drain),
-                Some(()) = self.hang_up.recv() => match self.terminals.is_gone(Terminals::now()) {
+                Some(()) = self.hang_up.recv() => match self.terminals.is_closing(Terminals::now()) {
                     true if is_stopping => continue,
                     true => stop("SIGHUP, as its terminal was closed", &drain),
                     false => {
@@ -119,5 +159,15 @@ mod tests {
         ] {
             assert_eq!(Terminals(before).is_gone(Terminals(now)), is_gone, "{before:?} {now:?}");
         }
+    }
+
+    #[test]
+    fn a_terminal_that_was_gone_twice_closes_no_more() {
+        let [here, gone] = [Terminals([true; 3]), Terminals([false; 3])];
+        let mut watch = TerminalWatch { before: here, is_missed: false };
+        assert!(!watch.is_closing(here) && watch.is_closing(gone));
+        assert!(!watch.look(here) && !watch.look(gone) && watch.is_closing(gone));
+        assert!(watch.look(gone) && !watch.is_closing(gone));
+        assert!(!watch.look(gone), "it is told once");
     }
 }

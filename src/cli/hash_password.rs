@@ -120,7 +120,7 @@ fn stty(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("stty").args(arguments).stdin(Stdio::inherit()).stderr(Stdio::null()).output();
     match output {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        _ => Err("the terminal cannot hide what is typed (stty failed): give the password on standard input".into()),
+        _ => Err("the terminal cannot hide what is typed (stty failed): `portcullis hash-password < FILE` takes the password from a file".into()),
     }
 }
 

@@ -76,6 +76,9 @@ fn written(arguments: &Init, by_variable: &dyn Fn(&str) -> bool) -> Result<(), F
     let current = env::current_dir();
     let current = current.map_err(|cause| (FAULT, format!("the current folder cannot be found: {cause}")))?;
     let beside = out.parent().unwrap_or(Path::new(""));
+    if out == Path::new("-") {
+        return Err((BAD_CONFIG, "--out: found -; expected the name of a file: --print-config prints".to_owned()));
+    }
     if !is_printed {
         may_be_written(out, &current.join(beside))?;
     }
@@ -156,10 +159,12 @@ fn make(flags: Flags, out: &Path, accounts: Option<&NewAccounts>, current: &Path
     }
     // What cannot be read is not written: the next try would find the file in its way.
     let folder = current.join(out.parent().unwrap_or(Path::new("")));
+    // The query of a URL may hold a key.
+    let has_key = flags.upstream.text.contains('?');
     let given = flags.named_from(&folder, current).written(&folder);
     let text = given.text.clone();
     load(&ConfigSource::given(given)).map_err(|code| (code, "nothing was written".to_owned()))?;
-    made.write(out, &text, 0o644).map_err(|cause| cannot(out, cause))?;
+    made.write(out, &text, if has_key { 0o600 } else { 0o644 }).map_err(|cause| cannot(out, cause))?;
     made.keep();
     for told in [accounts.map(NewAccounts::told), key.map(|key| key.told)].into_iter().flatten() {
         complain(&told);

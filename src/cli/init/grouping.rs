@@ -38,10 +38,12 @@ const READING: [&str; 13] = [
     "count", "describe", "fetch", "find", "get", "inspect", "list", "lookup", "query", "read", "search", "show", "view",
 ];
 /// A name with one of these does more than read, whatever its first word is.
-const WRITING: [&str; 29] = [
-    "add", "append", "approve", "cancel", "commit", "create", "edit", "exec", "execute", "insert", "merge", "move",
-    "out", "patch", "pay", "post", "publish", "put", "rename", "replace", "run", "save", "send", "set", "submit",
-    "update", "upload", "upsert", "write",
+const WRITING: [&str; 57] = [
+    "add", "and", "append", "approve", "archive", "assign", "ban", "block", "cancel", "close", "commit", "create",
+    "deploy", "disable", "edit", "enable", "exec", "execute", "grant", "import", "insert", "install", "invite", "kill",
+    "lock", "make", "mark", "merge", "move", "or", "out", "patch", "pay", "post", "publish", "put", "rename",
+    "replace", "restart", "revoke", "run", "save", "send", "set", "start", "stop", "submit", "sync", "then", "toggle",
+    "transfer", "trigger", "unlock", "update", "upload", "upsert", "write",
 ];
 const DELETING: [&str; 9] = ["clear", "delete", "destroy", "drop", "erase", "purge", "remove", "reset", "wipe"];
 

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 use serde_json::Value;
 
 use crate::{
+    base::shown as plain,
     cli::{
         doctor::{fault_words, issuer_findings},
         init::grouping::Offered,
@@ -110,7 +111,17 @@ fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
+/// Of at most so many characters is what a server says.
+const SAID_CHARS_MAX: usize = 300;
+/// Of at most so many characters is what is told about a fault, with the advice.
+const FAULT_CHARS_MAX: usize = 4000;
+
+/// What is wrong, and what to do. A server chooses part of it, so it can forge no line.
 fn words(fault: &McpFault, url: &str) -> String {
+    plain::shown(&told(fault, url), FAULT_CHARS_MAX).to_string()
+}
+
+fn told(fault: &McpFault, url: &str) -> String {
     match fault {
         McpFault::Unanswered(fault) => unanswered(fault),
         McpFault::Status(answer) => match (answer.status.as_u16(), answer.location()) {
@@ -133,7 +144,7 @@ fn words(fault: &McpFault, url: &str) -> String {
 /// Why the server gave no answer, and what to do.
 fn unanswered(fault: &AskFault) -> String {
     use DialFaultKind as Dial;
-    let found = fault_words(fault);
+    let found = plain::shown(&fault_words(fault), SAID_CHARS_MAX).to_string();
     let AskFaultKind::Dial(kind) = fault.kind else {
         return format!("no answer: {found}; is the MCP server running, and is this its address?");
     };
@@ -153,7 +164,7 @@ fn unanswered(fault: &AskFault) -> String {
         }
         Dial::PlainHttp => format!("{found}: write http://, or the port that speaks TLS"),
         Dial::TlsPort => format!("{found}: write https://, or the port without TLS"),
-        _ => format!("no answer: {}; is the MCP server running, and is this its address?", fault.cause),
+        _ => format!("no answer: {}; is the MCP server running, and is this its address?", plain::shown(&fault.cause, SAID_CHARS_MAX)),
     }
 }
 
@@ -225,6 +236,25 @@ mod tests {
             let fault = AskFault { kind: AskFaultKind::Dial(kind), cause: "cause".to_owned(), certificate };
             let words = unanswered(&fault);
             assert!(words.contains(told), "{kind:?}: {words}");
+        }
+    }
+
+    #[test]
+    fn attack_423_a_certificate_forges_no_line_and_no_colour() {
+        let certificate = PeerCertificate {
+            names: vec!["a\nb".to_owned()],
+            valid_from: 0,
+            valid_until: 1,
+            issuer: "CN=\u{1b}[31mEVIL\n https://up: trusted \u{202e}".to_owned(),
+            is_self_signed: false,
+            sent_besides: 0,
+        };
+        for kind in [DialFaultKind::TlsUnknownIssuer, DialFaultKind::TlsName, DialFaultKind::Refused] {
+            let kind = AskFaultKind::Dial(kind);
+            let cause = "bad\n\u{1b}[2J".to_owned();
+            let fault = AskFault { kind, cause, certificate: Some(certificate.clone()) };
+            let told = words(&McpFault::Unanswered(fault), "https://up/mcp");
+            assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'), "{told:?}");
         }
     }
 }

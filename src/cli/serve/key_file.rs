@@ -61,7 +61,8 @@ impl<'f> MissingKey<'f> {
         if only.text != format!("file:{name}") || path.exists() {
             return None;
         }
-        let is_lost = folder.join(&store.text).exists();
+        let database = folder.join(&store.text);
+        let is_lost = database.metadata().is_ok_and(|of| of.len() > 0);
         Some(Self { store, by: &only.by, name, path, is_lost })
     }
 

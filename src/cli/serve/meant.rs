@@ -1,6 +1,9 @@
 //! What the flags of `serve` stand for: defaults, lists taken apart, and which flags fit together.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use crate::{
     base::names::PublicUrl,
@@ -194,7 +197,12 @@ impl Reading<'_> {
             (_, Some(file), _) => {
                 let store = match store {
                     Some(store) if store.text == MEMORY => StoreFlag::Memory(store.by),
-                    Some(store) => StoreFlag::File(store),
+                    Some(store) => {
+                        if Path::new(&store.text) == Path::new(&file.text) {
+                            self.wrong.push(format!("{}: found the file of {}; expected another", store.by, file.by));
+                        }
+                        StoreFlag::File(store)
+                    }
                     None => {
                         let by = format!("{} (its default)", self.by("store"));
                         StoreFlag::File(FlagValue { text: store_beside(&file.text), by })
@@ -246,6 +254,7 @@ impl Reading<'_> {
         let beyond = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let address = match (PublicUrl::parse(&public_url.text), transport) {
             (Ok(url), TransportFlags::Files { .. } | TransportFlags::Acme { .. }) => beyond(url.port()),
+            (Ok(url), TransportFlags::Plaintext(_)) if !url.is_https() => beyond(url.port()),
             (_, TransportFlags::Plaintext(_)) => beyond(PORT),
             (Ok(url), TransportFlags::None) if !url.is_https() => SocketAddr::from((loopback(url.host()), url.port())),
             // A proxy or a tunnel on this machine terminates TLS.

@@ -1,7 +1,7 @@
 //! Checks embedded authorization servers against the rest of the file: paths, stores, keys.
 
 use crate::{
-    authorization_server::settings::{Dynamic, EmbeddedSettings, StoreSettings},
+    authorization_server::settings::{Dynamic, EmbeddedSettings, Login, StoreSettings},
     config::{check::sections::Sections, embedded::WrittenEmbedded, problem::quoted, reading::Reading},
     decide::routing::{IssuerEndpoint, messages_path},
 };
@@ -18,6 +18,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
         has_session_keys(reading, sections, embedded);
         introspected_servers_exist(reading, sections, *index, embedded);
         clients_can_come(reading, embedded);
+        demo_account_stays_here(reading, sections, embedded);
         let is_taken = sections
             .servers
             .iter()
@@ -108,6 +109,22 @@ fn clients_can_come(reading: &Reading<'_>, embedded: &WrittenEmbedded) {
         let expected = "`registration: {dynamic: open}` for clients that register themselves, as most MCP clients do, \
                         `registration.client_id_documents`, or `clients`: without one of them no client can get a token";
         reading.warning(&embedded.place, "neither `registration` nor `clients`", expected);
+    }
+}
+
+/// A demo account is for trials on this machine: others could guess at it, and register clients
+/// beside it.
+fn demo_account_stays_here(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &WrittenEmbedded) {
+    let is_accounts = embedded.settings.as_ref().is_some_and(|of| matches!(of.login, Login::Accounts(_)));
+    if !is_accounts || embedded.kept.accounts.is_some() {
+        return;
+    }
+    for address in sections.listeners.iter().filter_map(|listener| listener.address.as_ref()) {
+        if !address.value.ip().to_canonical().is_loopback() {
+            let found = format!("{}, which other machines reach, beside a demo account", address.value);
+            let expected = "an address on loopback, such as 127.0.0.1:8080, or `login: {accounts: FILE}`";
+            reading.problem_see(&address.place, &found, expected, &embedded.place);
+        }
     }
 }
 

@@ -84,6 +84,14 @@ servers:
         for url in ["http://localhost:8080", "http://[::1]:8080", "https://localhost:8443"] {
             assert!(read(&CONFIG.replace("http://127.0.0.1:8080", url), &DemoAccount::default()).is_ok(), "{url}");
         }
+        for (address, is_here) in
+            [("127.0.0.2:8080", true), ("[::1]:8080", true), ("[::ffff:127.0.0.1]:8080", true), ("0.0.0.0:8080", false)]
+        {
+            let text = CONFIG.replace("\"127.0.0.1:8080\"}", &format!("\"{address}\", plaintext: true}}"));
+            let told = read(&text, &DemoAccount::default()).map(drop).map_err(|problems| problems.to_string());
+            assert_eq!(told.is_ok(), is_here, "{address}: {told:?}");
+            assert!(is_here || told.is_err_and(|told| told.contains("which other machines reach")), "{address}");
+        }
         let refused = read(&CONFIG.replace("demo_account: true", "demo_account: false"), &DemoAccount::default());
         assert!(refused.unwrap_err().to_string().contains("expected true, or another way to log in"));
     }

@@ -143,7 +143,7 @@ fn login() -> KeySection {
                 "demo_account",
                 only_true(),
                 "For trials on this machine: one account `demo`, whose password the gateway makes at each start and prints \
-                 once. Only with a `public_url` on loopback.",
+                 once. Only with a `public_url` and listeners on loopback.",
             ),
         ],
     }

@@ -119,7 +119,7 @@ async fn first_2_on_a_terminal_init_makes_the_first_account_with_the_file_or_not
     let made = folder.path().join("a b");
     assert_eq!(listed(&made), ["accounts.db.key", "accounts.yaml", "g.yaml"]);
     for (name, mode) in [("accounts.db.key", 0o600), ("accounts.yaml", 0o600), ("g.yaml", 0o644)] {
-        assert_eq!(fs::metadata(made.join(name)).unwrap().permissions().mode() & 0o777 & !0o022, mode, "{name}");
+        assert_eq!(fs::metadata(made.join(name)).unwrap().permissions().mode() & 0o777, mode, "{name}");
     }
     let written = fs::read_to_string(made.join("g.yaml")).unwrap();
     for line in

@@ -80,7 +80,12 @@ async fn first_1_a_start_that_fails_leaves_no_key_and_a_lost_key_is_not_replaced
 async fn first_1_a_problem_of_the_store_names_the_flag_of_the_store() {
     let here = folder();
     fs::write(here.path().join("key"), "a-seal-of-more-than-thirty-two-bytes").unwrap();
-    let words = ["--store", "accounts.yaml", "--session-key", "file:key"];
+    let (code, _, told) = serve(here.path()).words(&WITH_ACCOUNTS).words(&["--store", "accounts.yaml"]).run().await;
+    assert!(code == Some(2) && told.starts_with("--store: found the file of --accounts"), "{told}");
+    assert_eq!(names(here.path()), ["accounts.yaml", "key"]);
+
+    fs::write(here.path().join("other"), "not a database, and long enough to be read as one").unwrap();
+    let words = ["--store", "other", "--session-key", "file:key"];
     let (code, _, told) = serve(here.path()).words(&WITH_ACCOUNTS).words(&words).run().await;
     assert!(code == Some(2) && told.starts_with("--store: the store failed: "), "{told}");
 

@@ -31,13 +31,17 @@ struct Terminal {
 impl Terminal {
     /// Starts `portcullis` with these words, and waits until `sign` is on the screen.
     async fn start(words: &str, sign: &str) -> Self {
+        let binary = env!("CARGO_BIN_EXE_portcullis");
+        Self::start_line(&format!("echo $$ > pid; exec {binary} {words} 2> log"), sign).await
+    }
+
+    /// As [`Self::start`], with a line for the shell that writes the process id into `pid`.
+    async fn start_line(line: &str, sign: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
         fs::write(folder.path().join("gateway.yaml"), CONFIG).unwrap();
-        let binary = env!("CARGO_BIN_EXE_portcullis");
-        let line = format!("echo $$ > pid; exec {binary} {words} 2> log");
         let mut command = Command::new("script");
-        command.args(["-qfec", &line, "screen"]).current_dir(folder.path()).env("TMPDIR", folder.path().join("tmp"));
+        command.args(["-qfec", line, "screen"]).current_dir(folder.path()).env("TMPDIR", folder.path().join("tmp"));
         let holder = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         let mut terminal = Self { holder, pid: 0, folder };
         until(|| terminal.read("screen").contains(sign)).await;
@@ -106,6 +110,20 @@ async fn first_1_attack_416_a_closed_terminal_stops_serve_and_run() {
         let log = terminal.read("log");
         assert!(log.contains("its terminal was closed") && log.contains("stopped"), "{words}: {log}");
     }
+}
+
+#[tokio::test]
+async fn first_1_a_gateway_that_outlived_its_terminal_reads_its_configuration_at_sighup() {
+    let binary = env!("CARGO_BIN_EXE_portcullis");
+    let line = format!("setsid {binary} run 2> log & echo $! > pid; wait");
+    let mut terminal = Terminal::start_line(&line, "ready").await;
+    terminal.close().await;
+    until(|| terminal.read("log").contains("the terminal is gone")).await;
+    signal(terminal.pid, "-HUP");
+    until(|| terminal.read("log").contains("was read again and has not changed")).await;
+    assert!(!has_ended(terminal.pid));
+    signal(terminal.pid, "-TERM");
+    until(|| has_ended(terminal.pid)).await;
 }
 
 #[tokio::test]
