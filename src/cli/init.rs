@@ -207,16 +207,18 @@ async fn look<R: FnMut(&mut String) -> io::Result<usize>, O: Write>(
     if let TokenFlags::Issuer { issuer, .. } = &flags.tokens {
         Box::pin(survey::issuer(asker, &issuer.text)).await;
     }
+    // The gateway asks upstreams without a forward proxy.
+    let direct = asker.direct();
     loop {
         let url = flags.upstream.text.clone();
-        let why = match survey::survey(asker, &url).await {
+        let why = match survey::survey(&direct, &url).await {
             Ok(found) => {
                 complain(&found.told);
                 return Ok(found.offered);
             }
             Err(why) => why,
         };
-        let other = survey::elsewhere(asker, &url).await;
+        let other = survey::elsewhere(&direct, &url).await;
         let near = other.as_ref().map_or_else(String::new, |other| format!("\nAn MCP server answers at {other}."));
         let Some(person) = person.as_deref_mut() else {
             let offline = "Correct that, or --upstream; --offline writes the file without a look at the server.";

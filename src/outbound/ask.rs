@@ -62,6 +62,12 @@ impl Asker {
         Ok(Self { verifier: peer_certificate::by_either(Arc::clone(&self.verifier), ca)?, ..self.clone() })
     }
 
+    /// The same, without a forward proxy, as the gateway asks upstreams.
+    #[must_use]
+    pub fn direct(&self) -> Self {
+        Self { proxies: None, ..self.clone() }
+    }
+
     /// The same, reaching one origin at another address. TLS and `Host` name the origin.
     #[must_use]
     pub fn reaching(&self, detour: ReachAt) -> Self {

@@ -76,7 +76,15 @@ impl ExaminedIssuer<'_> {
                     let is_slash = found.trim_end_matches('/') == self.issuer.trim_end_matches('/');
                     let id = if is_slash { "issuer-slash" } else { "issuer-differs" };
                     let finding = self.finding(id, "issuer", format!("{:?}; {place} says {found:?}", self.issuer));
-                    finding.expected("the same text").line(format!("issuer: {}", words::plain(&found)))
+                    let finding = finding.expected("the same text");
+                    // The metadata may name anyone as the issuer: only another spelling is a line to write.
+                    let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
+                    match bare(&found) == bare(self.issuer) {
+                        true => finding.line(format!("issuer: {found}")),
+                        false => finding.fix(
+                            "Ask who runs the issuer which of the two its tokens have in `iss`, and write that one.",
+                        ),
+                    }
                 }
                 fault => {
                     let found = format!("{place}: {fault}; {}", words::of_answer(answer));

@@ -111,7 +111,7 @@ async fn ask_admin(of: &OwnFile<'_>, path: &str) -> Option<WebAnswer> {
     let url = format!("http://{}{path}", reachable(of.settings().admin));
     let mut question = WebQuestion::new(Method::GET, &url);
     question.within = ADMIN_PATIENCE;
-    of.asker.ask(&question).await.ok()
+    of.asker.direct().ask(&question).await.ok()
 }
 
 async fn at_admin(of: &OwnFile<'_>) -> AtAdmin {

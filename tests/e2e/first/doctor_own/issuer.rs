@@ -25,7 +25,7 @@ fn but(member: &str, value: &str) -> String {
 #[tokio::test]
 async fn first_4_doctor_own_what_an_authorization_server_says_is_told_with_the_line_to_write() {
     for (id, place, status, body, line) in [
-        ("issuer-differs", METADATA, 200, but("issuer", "https://other.example"), "issuer: https://other.example"),
+        ("issuer-differs", METADATA, 200, but("issuer", "https://other.example"), ""),
         ("issuer-slash", METADATA, 200, but("issuer", "@/"), "issuer: @/"),
         ("issuer-metadata-unreadable", METADATA, 200, "<html>".to_owned(), ""),
         ("jwks-missing", METADATA, 200, but("jwks_uri", ""), "jwks: {url: "),
@@ -44,7 +44,8 @@ async fn first_4_doctor_own_what_an_authorization_server_says_is_told_with_the_l
         });
         let told = setting.expect(id, LINE, KEY).await;
         let line = line.replace('@', &setting.issuer.url());
-        assert!(told.line.starts_with(&line), "{id}: {}", told.line);
+        let is_right = if line.is_empty() { told.line.is_empty() } else { told.line.starts_with(&line) };
+        assert!(is_right, "{id}: {}", told.line);
     }
 }
 

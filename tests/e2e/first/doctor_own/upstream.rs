@@ -3,7 +3,7 @@
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    super::super::world::{Upstream, certificate, server},
+    super::super::world::{Seen, Upstream, certificate, server},
     Setting,
 };
 
@@ -211,4 +211,21 @@ async fn first_4_doctor_own_a_session_that_was_begun_at_the_upstream_is_ended() 
     assert!(setting.found().await.iter().all(|one| !one.id.starts_with("upstream-")));
     let seen = setting.upstream.take();
     assert!(seen.iter().any(|one| one.method == "DELETE" && one.header("mcp-session-id") == Some("s-1")));
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_attack_373_no_forward_proxy_sees_what_an_upstream_is_sent() {
+    let setting = Setting::start().await.file("upstream.token", "Bearer hunter2hunter2", 0o600);
+    let at = setting.upstream.url();
+    let setting = setting.but(&at, "http://mcp.invalid").but(
+        "    access: authenticated",
+        "    credential: {header: {name: Authorization, value: \"file:upstream.token\"}}\n    access: authenticated",
+    );
+    // The forward proxy.
+    let proxy = setting.upstream.url();
+    let variables = [("HTTP_PROXY", proxy.as_str()), ("HTTPS_PROXY", proxy.as_str())];
+    setting.expect_with("upstream-unresolvable", "http://mcp.invalid", KEY, &variables).await;
+    let seen = setting.upstream.take();
+    let about_it = |one: &Seen| one.header("authorization").is_some() || one.header("host") == Some("mcp.invalid");
+    assert!(!seen.iter().any(about_it), "{seen:?}");
 }
