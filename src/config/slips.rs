@@ -45,6 +45,9 @@ fn whole(root: &Node) -> Option<(Position, &'static str, &'static str)> {
             Some((at, "a manifest of Kubernetes", "the configuration alone: the text below `gateway.yaml: |` in it"))
         }
         Value::Scalar { text, .. } if text.starts_with('<') => Some((root.at, "an HTML or XML file", EXPECTED)),
+        Value::Scalar { text, .. } if text.starts_with("-----BEGIN") => {
+            Some((root.at, "a certificate or a key (PEM)", EXPECTED))
+        }
         Value::Scalar { text, plain: true } if text.contains('=') => {
             Some((root.at, "a TOML or INI file", "a configuration in YAML, with `key: value` in each line"))
         }

@@ -33,6 +33,8 @@ fn first_8_what_only_looks_odd_is_taken() {
 #[test]
 fn first_8_check_a_file_without_a_configuration_is_one_problem() {
     const EMPTY: &str = "found a file without a setting; expected a configuration, such as `portcullis init` writes it";
+    const PEM: &str =
+        "found a certificate or a key (PEM); expected a configuration, such as `portcullis init` writes it";
     const MANIFEST: &str =
         "found a manifest of Kubernetes; expected the configuration alone: the text below `gateway.yaml: |` in it";
     for (text, expected) in [
@@ -41,6 +43,7 @@ fn first_8_check_a_file_without_a_configuration_is_one_problem() {
         ("---\n...\n", EMPTY),
         ("null\n", EMPTY),
         ("{}\n", EMPTY),
+        ("-----BEGIN CERTIFICATE-----\nMIIBs\na=b==\n-----END CERTIFICATE-----\n", PEM),
         ("- a\n", "found a list; expected a map: keys with values, such as `public_url: …`, without `- `"),
         ("apiVersion: v1\nkind: ConfigMap\ndata:\n  gateway.yaml: |\n    public_url: https://a.example\n", MANIFEST),
     ] {
