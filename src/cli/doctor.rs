@@ -177,6 +177,7 @@ fn diagnose(arguments: &Doctor, examined: &Examined) -> Result<Vec<Finding>, Fai
                     origin: origin.as_ref(),
                     clock: &clock,
                     has_public_rules: false,
+                    is_of_file: false,
                     rule: AddressRule::Configured,
                     accepted: Accepted::default(),
                 };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::{
     HeaderValue, Request, Uri,
-    header::{HOST, PROXY_AUTHORIZATION},
+    header::{HOST, HeaderName, PROXY_AUTHORIZATION},
 };
 use rustls::{client::danger::ServerCertVerifier, pki_types::CertificateDer};
 use tokio::time::{Instant, timeout_at};
@@ -19,7 +19,7 @@ use crate::outbound::{
     fault::Fault,
     fetch::{Roots, peer_of},
     proxy::{ForwardProxies, ForwardProxy},
-    reach::ReachAt,
+    reach::{IssuerReach, ReachAt},
     resolve::Resolver,
 };
 
@@ -36,13 +36,22 @@ pub use trouble::{AskFault, AskFaultKind};
 use exchange::AnswerPart;
 use peer_certificate::CertificateRecorder;
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// Asks web servers, one connection for each question.
 #[derive(Clone)]
 pub struct Asker {
     verifier: Arc<dyn ServerCertVerifier>,
     resolver: Arc<Resolver>,
     proxies: Option<Arc<ForwardProxies>>,
-    detour: Option<Arc<ReachAt>>,
+    detour: Option<Arc<Detour>>,
+}
+
+/// How one origin is reached elsewhere.
+struct Detour {
+    to: ReachAt,
+    /// Whether what answers there is another host to TLS, as for `reach_at` of an issuer.
+    has_own_name: bool,
 }
 
 impl Asker {
@@ -68,10 +77,38 @@ impl Asker {
         Self { proxies: None, ..self.clone() }
     }
 
+    /// The same, trusting `ca` and what it issues alone, as the gateway does for an issuer.
+    ///
+    /// # Errors
+    /// A certificate cannot be a trust anchor.
+    pub fn trusting_only(&self, ca: &[CertificateDer<'static>]) -> Result<Self, Fault> {
+        Ok(Self { verifier: peer_certificate::by_these(ca)?, ..self.clone() })
+    }
+
     /// The same, reaching one origin at another address. TLS and `Host` name the origin.
     #[must_use]
     pub fn reaching(&self, detour: ReachAt) -> Self {
-        Self { detour: Some(Arc::new(detour)), ..self.clone() }
+        self.with_detour(detour, false)
+    }
+
+    /// The same, reaching an issuer where the gateway does, and as it does: TLS names the place,
+    /// `Host` the issuer, and `X-Forwarded-Proto` has the scheme of its name.
+    #[must_use]
+    pub fn reaching_issuer(&self, reach: &IssuerReach) -> Self {
+        match &reach.at {
+            Some(detour) => self.with_detour(detour.clone(), true),
+            None => self.clone(),
+        }
+    }
+
+    fn with_detour(&self, to: ReachAt, has_own_name: bool) -> Self {
+        Self { detour: Some(Arc::new(Detour { to, has_own_name })), ..self.clone() }
+    }
+
+    /// Whether `peer` is asked at another address.
+    #[must_use]
+    pub fn has_detour_for(&self, peer: &Peer) -> bool {
+        self.detour.as_ref().is_some_and(|detour| detour.to.stands_for(peer))
     }
 
     /// Asks. The answer has whatever came in time, if its head did.
@@ -111,10 +148,13 @@ impl Asker {
             return Err(AskFault::url("it contains a user name or a password"));
         }
         let dialler = Dialler { tls: Arc::clone(seen).tls(), resolver: Arc::clone(&self.resolver) };
-        let detour = self.detour.as_deref().filter(|detour| detour.stands_for(&peer));
-        let proxy = self.proxies.as_ref().and_then(|all| all.of(&peer)).filter(|_| detour.is_none());
+        let detour = self.detour.as_deref().filter(|detour| detour.to.stands_for(&peer));
+        // What is written as the place of an issuer is not at a proxy, whatever names it.
+        let is_place = self.detour.as_deref().is_some_and(|detour| detour.has_own_name && detour.to.is_at(&peer));
+        let may_pass = detour.is_none() && !is_place;
+        let proxy = self.proxies.as_ref().and_then(|all| all.of(&peer)).filter(|_| may_pass);
         let dialled = self.dial(&dialler, (&peer, question), detour, proxy).await;
-        let stream = dialled.map_err(|failed| AskFault::dial(&failed, proxy, detour))?;
+        let stream = dialled.map_err(|failed| AskFault::dial(&failed, proxy, detour.map(|detour| &detour.to)))?;
 
         let address = if proxy.is_none() { stream.peer_address() } else { None };
         let is_h2 = stream.speaks_h2();
@@ -130,6 +170,10 @@ impl Asker {
             let host = HeaderValue::try_from(authority.as_str()).map_err(|_| AskFault::url("it has no host"))?;
             request.headers_mut().insert(HOST, host);
         }
+        if detour.is_some_and(|detour| detour.has_own_name) {
+            let scheme = HeaderValue::from_static(if peer.tls { "https" } else { "http" });
+            request.headers_mut().insert(FORWARDED_PROTO, scheme);
+        }
         if let Some(authorization) = proxy.filter(|_| !peer.tls).and_then(|proxy| proxy.authorization.as_ref()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
@@ -144,12 +188,17 @@ impl Asker {
         &self,
         dialler: &Dialler,
         (peer, question): (&Peer, &WebQuestion<'_>),
-        detour: Option<&ReachAt>,
+        detour: Option<&Detour>,
         proxy: Option<&ForwardProxy>,
     ) -> Result<Stream, DialFault> {
         let (rule, within) = (question.rule, question.within);
         match (detour, proxy) {
-            (Some(detour), _) => dialler.dial_as(&detour.peer, &peer.host, AddressRule::Configured, within).await,
+            (Some(Detour { to, has_own_name: true }), _) => {
+                dialler.dial(&to.peer, AddressRule::Configured, within).await
+            }
+            (Some(Detour { to, .. }), _) => {
+                dialler.dial_as(&to.peer, &peer.host, AddressRule::Configured, within).await
+            }
             (None, None) => dialler.dial(peer, rule, within).await,
             (None, Some(proxy)) if peer.tls || rule != AddressRule::Configured => {
                 dialler.tunnel(proxy, peer, rule, within).await

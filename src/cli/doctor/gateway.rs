@@ -53,8 +53,8 @@ impl GatewayOf<'_> {
             told.push(format!("{origin} has no address here: the listener {} is examined in its place", detour.url()));
         }
         let asker = detour.map_or_else(|| self.asker.clone(), |detour| self.asker.reaching(detour));
-        let issuers = self.issuer_askers();
-        let of_issuer = |issuer: &str| issuers.get(issuer).unwrap_or(self.asker).clone();
+        let issuers = self.issuer_askers(&asker);
+        let of_issuer = |issuer: &str| issuers.get(issuer).unwrap_or(&asker).clone();
         let (mut findings, mut raw): (Vec<Finding>, Vec<Finding>) = Default::default();
         let takers = self.takers();
         for (server, is_taker) in self.settings().servers.iter().zip(takers) {
@@ -79,6 +79,7 @@ impl GatewayOf<'_> {
                 origin: self.origin,
                 clock: self.clock,
                 has_public_rules,
+                is_of_file: true,
                 rule: AddressRule::Configured,
                 accepted: Accepted {
                     audiences: &server.audiences,
@@ -174,19 +175,14 @@ impl GatewayOf<'_> {
         Some(ReachAt { public, peer })
     }
 
-    /// What asks each issuer that has a private CA, or is reached elsewhere.
-    fn issuer_askers(&self) -> HashMap<String, Asker> {
+    /// What asks each issuer: it may have a private CA, or be reached elsewhere than `asker` asks.
+    fn issuer_askers(&self, asker: &Asker) -> HashMap<String, Asker> {
         let mut askers = HashMap::new();
         for issuer in &self.settings().authorization_servers {
             let Some(name) = issuer.rules.issuers.first() else { continue };
-            let mut asker = self.asker.clone();
-            if let Some(trusting) = issuer.reach.ca.as_ref().and_then(|ca| asker.trusting(&ca.certificates).ok()) {
-                asker = trusting;
-            }
-            if let Some(detour) = &issuer.reach.at {
-                asker = asker.reaching(detour.clone());
-            }
-            askers.insert(name.to_string(), asker);
+            let trusting = issuer.reach.ca.as_ref().and_then(|ca| asker.trusting(&ca.certificates).ok());
+            let of_issuer = trusting.as_ref().unwrap_or(asker).reaching_issuer(&issuer.reach);
+            askers.insert(name.to_string(), of_issuer);
         }
         askers
     }

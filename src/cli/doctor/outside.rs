@@ -13,6 +13,9 @@ use crate::{
     outbound::{
         address::AddressRule,
         ask::{Asker, WebAnswer},
+        dial::Peer,
+        fetch::peer_of,
+        reach::ReachAt,
     },
 };
 
@@ -54,9 +57,15 @@ impl Outside<'_> {
             Ok(first) => first,
             Err(fault) => return vec![reach::finding(&fault, self.url)],
         };
-        // The name of a public server leads to no other network afterwards.
-        let is_public = first.address.is_some_and(|address| AddressRule::PublicOnly.permits(address));
-        let of = Self { rule: documents::rule_of(is_public), ..*self };
+        let place = self.public_place(&first);
+        let there = |asker: &Asker| match &place {
+            Some(place) if !asker.has_detour_for(&place.public) => asker.reaching(place.clone()),
+            _ => asker.clone(),
+        };
+        let asker = there(self.asker);
+        let issuer_asker = |issuer: &str| there(&(self.issuer_asker)(issuer));
+        let rule = if place.is_some() { AddressRule::PublicOnly } else { self.rule };
+        let of = Outside { rule, asker: &asker, issuer_asker: &issuer_asker, ..*self };
         let mut findings = of.beside(&first, before);
         match Box::pin(first::judge(&of, &first)).await {
             First::Stopped(finding) => findings.insert(0, finding),
@@ -68,6 +77,15 @@ impl Outside<'_> {
             First::Challenged => findings.extend(Box::pin(of.challenged(&first)).await),
         }
         findings
+    }
+
+    /// Where a public server answered. Its name, which may have private addresses besides and may
+    /// change, leads to no other network afterwards; one's own may.
+    fn public_place(&self, first: &WebAnswer) -> Option<ReachAt> {
+        let address = first.address.filter(|address| AddressRule::PublicOnly.permits(*address))?;
+        let public = peer_of(&self.url.parse().ok()?)?;
+        let peer = Peer { host: address.to_string().into(), port: public.port, tls: public.tls };
+        (!self.is_of_file).then_some(ReachAt { public, peer })
     }
 
     async fn challenged(&self, first: &WebAnswer) -> Vec<Finding> {
@@ -83,6 +101,8 @@ impl Outside<'_> {
             let origin = pages_may.then(|| self.origin.cloned().unwrap_or(browser::INSPECTOR));
             for issuer in resource.issuers.iter().take(ISSUERS_MAX) {
                 let asker = (self.issuer_asker)(issuer);
+                let is_own = self.is_of_file && reach::origin_of(issuer) == reach::origin_of(self.url);
+                let is_public = is_public && !is_own;
                 let of = IssuerOf { issuer, named_at: &resource.at, asker: &asker, is_public, origin: origin.as_ref() };
                 let found = of.check(&mut keys).await;
                 findings.extend(found.into_iter().map(|finding| Finding { issuer: Some(issuer.clone()), ..finding }));

@@ -52,6 +52,11 @@ pub(super) fn by_roots(roots: Roots) -> Result<Arc<dyn ServerCertVerifier>, Faul
     Ok(verifier.map_err(|cause| Fault::new(FaultKind::TrustRoots, cause))?)
 }
 
+/// A verifier that takes these certificates, and what they issued, alone.
+pub(super) fn by_these(ca: &[CertificateDer<'static>]) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+    Ok(PinnedVerifier::new(ca)?)
+}
+
 /// A verifier that also takes these certificates, and what they issued.
 pub(super) fn by_either(
     first: Arc<dyn ServerCertVerifier>,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::world::{Seen, Step, Upstream, command::Portcullis, issuer::house_key_set, server};
 
+mod elsewhere;
 mod files;
 mod healthy;
 mod issuer;

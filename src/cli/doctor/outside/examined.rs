@@ -34,6 +34,8 @@ pub(crate) struct Outside<'a> {
     pub clock: &'a dyn Clock,
     /// Whether clients may begin without a token, and need one for what is not public.
     pub has_public_rules: bool,
+    /// Whether a configuration names it: then its host may lead to any address of a service.
+    pub is_of_file: bool,
     /// Which addresses its host may lead to: once a public one has answered, no others.
     pub rule: AddressRule,
     /// What its configuration accepts, if that is known.
@@ -77,6 +79,22 @@ mod tests {
         outbound::{ask::AskFaultKind, dial::DialFaultKind},
     };
 
+    fn with_each<T>(url: &str, judge: impl FnOnce(Outside<'_>) -> T) -> T {
+        let asker = asking::asker(None).unwrap();
+        judge(Outside {
+            url,
+            asker: &asker,
+            issuer_asker: &|_: &str| asker.clone(),
+            token: None,
+            origin: None,
+            clock: &SystemClock::start(),
+            has_public_rules: false,
+            is_of_file: false,
+            rule: AddressRule::Configured,
+            accepted: Accepted::default(),
+        })
+    }
+
     #[tokio::test]
     async fn first_4_attack_428_a_public_name_that_turns_to_a_private_address_is_not_asked_there() {
         let asker = asking::asker(None).unwrap();
@@ -89,10 +107,34 @@ mod tests {
             origin: None,
             clock: &clock,
             has_public_rules: false,
+            is_of_file: false,
             rule: AddressRule::PublicOnly,
             accepted: Accepted::default(),
         };
         let fault = of.ask(of.first_question()).await.unwrap_err();
         assert_eq!(fault.kind, AskFaultKind::Dial(DialFaultKind::Address));
+    }
+
+    #[test]
+    fn first_4_attack_445_a_public_server_is_asked_where_it_answered_and_ones_own_at_all_its_addresses() {
+        let place = |url: &str, is_of_file, address: Option<&str>| {
+            let first = WebAnswer {
+                status: http::StatusCode::UNAUTHORIZED,
+                fields: http::HeaderMap::new(),
+                body: Bytes::new(),
+                is_whole: true,
+                head_after: Duration::ZERO,
+                certificate: None,
+                address: address.map(|address| address.parse().unwrap()),
+            };
+            with_each(url, |of| Outside { is_of_file, ..of }.public_place(&first))
+        };
+        let found = place("https://mcp.example.com/mcp", false, Some("93.184.216.34")).unwrap();
+        assert_eq!((&*found.public.host, found.url().as_str()), ("mcp.example.com", "https://93.184.216.34:443"));
+        let found = place("http://mcp.example.com:8080/mcp", false, Some("2606:4700::1111")).unwrap();
+        assert_eq!((found.public.port, found.url().as_str()), (8_080, "http://[2606:4700::1111]:8080"));
+        for (is_of_file, address) in [(true, Some("93.184.216.34")), (false, Some("10.0.0.5")), (false, None)] {
+            assert_eq!(place("https://mcp.example.com/mcp", is_of_file, address), None, "{is_of_file} {address:?}");
+        }
     }
 }

@@ -6,7 +6,11 @@ use http::{
 };
 
 use super::{examined::Outside, reach::path_of};
-use crate::{base::media, cli::doctor::finding::Finding, outbound::ask::WebQuestion};
+use crate::{
+    base::media,
+    cli::doctor::finding::Finding,
+    outbound::ask::{AskFaultKind, WebQuestion},
+};
 
 /// Not a token of anything: it has the form of none.
 const NO_TOKEN: &str = "Bearer portcullis-doctor-this-is-not-a-token";
@@ -47,20 +51,32 @@ async fn get(of: &Outside<'_>) -> Option<Finding> {
     }
 }
 
-/// The discovery requests of Python's SDK have no `User-Agent`.
+/// The discovery requests of Python's SDK have no `User-Agent`. Another answer once may have any
+/// cause, such as a limit or a reset: it must come again, and not to the same request with one.
 async fn without_agent(of: &Outside<'_>) -> Option<Finding> {
-    let mut question = of.first_question();
-    question.fields.remove(USER_AGENT);
-    let found = match of.ask(question).await {
-        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => return None,
-        Ok(answer) => answer.status.to_string(),
-        Err(fault) => fault.cause,
-    };
+    refusal_without_agent(of).await?;
+    let with_agent = of.ask(of.first_question()).await.ok()?;
+    if with_agent.status != StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let found = refusal_without_agent(of).await?;
     Some(
         Finding::new("user-agent-required", format!("POST {}", of.url))
             .found(format!("{found} to a request without User-Agent"))
             .expected("401, as with one"),
     )
+}
+
+/// What a request without `User-Agent` gets in place of 401, if the request arrives at all.
+async fn refusal_without_agent(of: &Outside<'_>) -> Option<String> {
+    let mut question = of.first_question();
+    question.fields.remove(USER_AGENT);
+    match of.ask(question).await {
+        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => None,
+        Ok(answer) => Some(answer.status.to_string()),
+        Err(fault) if matches!(fault.kind, AskFaultKind::Broken | AskFaultKind::Late) => Some(fault.cause),
+        Err(_) => None,
+    }
 }
 
 async fn bad_token(of: &Outside<'_>) -> Option<Finding> {

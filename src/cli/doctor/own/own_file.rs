@@ -31,14 +31,10 @@ impl OwnFile<'_> {
         &self.loaded.settings
     }
 
-    /// What asks an issuer that is reached like this.
+    /// What asks an issuer as the gateway does.
     pub(super) fn asker_of(&self, reach: &IssuerReach) -> Asker {
-        let trusting = reach.ca.as_ref().and_then(|ca| self.asker.trusting(&ca.certificates).ok());
-        let asker = trusting.unwrap_or_else(|| self.asker.clone());
-        match &reach.at {
-            Some(detour) => asker.reaching(detour.clone()),
-            None => asker,
-        }
+        let trusting = reach.ca.as_ref().and_then(|ca| self.asker.trusting_only(&ca.certificates).ok());
+        trusting.as_ref().unwrap_or(self.asker).reaching_issuer(reach)
     }
 }
 

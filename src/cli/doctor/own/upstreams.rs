@@ -74,7 +74,7 @@ impl UpstreamOf<'_> {
         }
         // A forward proxy would see the credential: the gateway asks upstreams without one, too.
         let direct = self.of.asker.direct();
-        let asker = self.upstream.ca.as_ref().and_then(|ca| direct.trusting(ca).ok()).unwrap_or(direct);
+        let asker = self.upstream.ca.as_ref().and_then(|ca| direct.trusting_only(ca).ok()).unwrap_or(direct);
         match asker.ask(&self.question(&self.url())).await {
             Err(fault) if self.speaks_plain_http(&asker, &fault).await => Some(self.is_plain(&fault)),
             Err(fault) => Some(self.of_fault(&fault)),

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// The gateway of `setting` runs, at a public URL that leads to it, and doctor says nothing.
-async fn is_silent(name: &str, setting: Setting, words: &[&str], variables: &[(&str, &str)]) {
+pub(super) async fn is_silent(name: &str, setting: Setting, words: &[&str], variables: &[(&str, &str)]) {
     let path = setting.path("gateway.yaml");
     std::fs::write(&path, &setting.yaml).unwrap();
     let environment: Vec<(String, String)> =
@@ -22,7 +22,7 @@ async fn is_silent(name: &str, setting: Setting, words: &[&str], variables: &[(&
 }
 
 /// The public URL is the listener itself.
-fn at_its_listener(setting: Setting) -> Setting {
+pub(super) fn at_its_listener(setting: Setting) -> Setting {
     let line = setting.yaml.lines().find(|line| line.starts_with("  - address")).unwrap();
     let url = format!("http://{}", line.split('"').nth(1).unwrap());
     setting.but("https://gw.example", &url)

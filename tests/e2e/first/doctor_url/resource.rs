@@ -1,8 +1,10 @@
 //! Planted faults of the first answer, its challenge, and the protected resource metadata.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
-use super::{Pretend, RESOURCE, challenged, good_challenge, resource, server, with_cors};
+use super::{super::super::world::Step, Pretend, RESOURCE, challenged, good_challenge, resource, server, with_cors};
 
 #[tokio::test]
 async fn first_4_doctor_names_what_is_wrong_with_the_first_answer() {
@@ -161,6 +163,21 @@ async fn first_4_doctor_asks_as_careless_clients_do() {
         Some(_) => good_challenge(&good),
     });
     pretend.expect("user-agent-required", "POST ").await;
+    let good = base.clone();
+    pretend.plant("POST /mcp", move |seen| match seen.header("user-agent") {
+        None => vec![Step::Cut],
+        Some(_) => good_challenge(&good),
+    });
+    pretend.expect("user-agent-required", "POST ").await;
+    // A limit or a restart between two requests is no rule about User-Agent.
+    for bad in [with_cors(429, &[], ""), vec![Step::Cut]] {
+        let (good, is_first) = (base.clone(), AtomicBool::new(true));
+        pretend.plant("POST /mcp", move |seen| match seen.header("user-agent") {
+            None if is_first.swap(false, Ordering::SeqCst) => bad.clone(),
+            _ => good_challenge(&good),
+        });
+        assert_eq!(pretend.found().await, []);
+    }
 
     let good = base.clone();
     pretend.plant("POST /mcp", move |seen| match seen.header("authorization") {
