@@ -7,8 +7,8 @@ use crate::{
     config::{
         check::sections::Sections,
         listen::is_one_socket,
-        place::{Place, Written},
-        problem::{nearest, quoted},
+        place::Place,
+        problem::quoted,
         reading::{Reading, WrittenFinding},
         server::WrittenServer,
     },
@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod acme;
+mod audiences;
 mod beside;
 mod embedded;
 mod grantable;
@@ -34,8 +35,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     upstreams_are_elsewhere(reading, sections);
     clients_have_a_way_in(reading, sections);
     one_issuer_introspects(reading, sections);
-    audiences_tell_servers_apart(reading, sections);
-    audiences_are_spelt_right(reading, sections);
+    audiences::check(reading, sections);
     beside::check(reading, sections);
     acme::check(reading, sections);
     grantable::check(reading, sections);
@@ -198,55 +198,4 @@ fn is_listener(peer: &Peer, listener: SocketAddr) -> bool {
         Err(_) => is_loopback_name(&peer.host) && (listener.ip().is_unspecified() || listener.ip().is_loopback()),
     };
     listener.port() != 0 && listener.port() == peer.port && same_host
-}
-
-/// With one audience for several servers, a token for one is valid at all of them (SPEC B-15).
-fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) {
-    let Some(public_url) = sections.public_url else { return };
-    if sections.servers.len() < 2 {
-        return;
-    }
-    for audience in sections.servers.iter().flat_map(|server| &server.audiences) {
-        if audience.value.trim_end_matches('/') == public_url.origin() {
-            let found = "the origin of public_url";
-            let expected = "an audience of this server alone: a token for the origin would be valid at every server that accepts it";
-            reading.warning(&audience.place, found, expected);
-        }
-    }
-    for (index, server) in sections.servers.iter().enumerate() {
-        for audience in &server.audiences {
-            let is_of = |other: &&Written<Box<str>>| {
-                // The origin has a warning of its own.
-                audience.value.trim_end_matches('/') != public_url.origin()
-                    && audience.value.trim_end_matches('/')
-                        == public_url.resource(&other.value).as_str().trim_end_matches('/')
-            };
-            let others = sections.servers.iter().enumerate().filter(|(other, _)| *other != index);
-            if let Some(path) = others.filter_map(|(_, other)| other.path.as_ref()).find(is_of) {
-                let found = "the audience of another server";
-                let expected = "audiences of this server alone: a token for the other one is valid here as well";
-                reading.warn(WrittenFinding::new(&audience.place, found, expected).see(&path.place));
-            }
-        }
-    }
-}
-
-/// An audience that is nearly the resource of its server is one with a slip of typing: the resource
-/// itself is always accepted, so that no test shows it.
-fn audiences_are_spelt_right(reading: &Reading<'_>, sections: &Sections<'_>) {
-    let Some(public_url) = sections.public_url else { return };
-    let paths = || sections.servers.iter().filter_map(|server| server.path.as_ref());
-    let resources: Vec<String> = paths().map(|path| public_url.resource(&path.value).as_str().to_owned()).collect();
-    for server in sections.servers {
-        for audience in &server.audiences {
-            let bare = audience.value.trim_end_matches('/');
-            let is_known = bare == public_url.origin() || resources.iter().any(|own| own.trim_end_matches('/') == bare);
-            let meant = nearest(bare, resources.iter().map(String::as_str)).filter(|_| !is_known);
-            if let (Some(meant), Some(path)) = (meant, &server.path) {
-                let expected = "an audience that tokens have: this is nearly the URL of a server";
-                let found = quoted(&audience.value);
-                reading.warn(WrittenFinding::new(&audience.place, &found, expected).near(Some(meant)).see(&path.place));
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod failure;
 pub mod held;
 pub mod keep;
 mod order;
+mod rests;
 pub mod settings;
 mod suggestion;
 

@@ -13,7 +13,11 @@ use aws_lc_rs::{
 };
 use rustix::fs::{FlockOperation, flock};
 
-use super::{challenge::DIGEST_BYTES, settings::AcmeSettings};
+use super::{
+    challenge::DIGEST_BYTES,
+    rests::{self, CHALLENGE, SCRATCH},
+    settings::AcmeSettings,
+};
 use crate::{
     base::{
         limits::operating::{ACME_ATTEMPT_TIMEOUT, ACME_FILE_BYTES_MAX},
@@ -28,8 +32,6 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// A mode with any of these bits lets others in.
 const OTHERS: u32 = 0o077;
-/// Where a challenge begins its name.
-const CHALLENGE: &str = "challenge-";
 
 /// Where one certificate and its account are kept.
 pub(super) struct Cache {
@@ -142,15 +144,14 @@ impl Cache {
     }
 
     /// Removes what killed processes left: challenges, and files that were not written to their
-    /// end. Younger ones stay: where locks do not work, another process may use them.
+    /// end. Younger ones stay: where locks do not work, another process may use them. The folder
+    /// may have files of others, which stay.
     pub(super) fn remove_rests(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_rest = name.starts_with(CHALLENGE) || (name.starts_with('.') && name.ends_with(SCRATCH));
-            if is_rest && is_old(&path) {
-                // Another process may have removed it.
-                let _ = fs::remove_file(&path);
+            // Another process may have removed it.
+            if rests::is_rest(&path) && is_old(&path) && fs::remove_file(&path).is_ok() {
+                tracing::debug!(file = %path.display(), "removed what a process that was killed left in the cache");
             }
         }
     }
@@ -257,9 +258,6 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), CacheFault> {
         fault(cause)
     })
 }
-
-/// The end of the names of files that are being written.
-const SCRATCH: &str = ".new";
 
 /// A name beside `path` that no other process uses: in containers, all have the same process id.
 fn scratch(path: &Path) -> io::Result<PathBuf> {

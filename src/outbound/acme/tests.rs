@@ -175,18 +175,54 @@ async fn f44_attack_432_what_a_killed_process_left_is_not_answered_and_is_remove
     let inside = |name: &str| settings.cache.join(name);
     let of_now = [inside("challenge-b.example"), inside(".account-1.json.0011223344556677.new")];
     of_now.iter().for_each(|path| fs::write(path, [2; 32]).unwrap());
-    let rests = [inside("challenge-a.example"), inside(".a.example-1.pem.17.new"), inside(".probe.1.new")];
-    rests.iter().for_each(|path| rest(path, &[1; 32]));
+    let random = "8899aabbccddeeff";
+    let rests = [
+        (inside("challenge-a.example"), &[1; 32][..]),
+        (inside(&format!(".challenge-a.example.{random}.new")), &[1; 9]),
+        (inside(&format!(".a.example-0011223344556677.pem.{random}.new")), b"-----BEGIN PRIVATE KEY-----\n"),
+        (inside(&format!(".account-0011223344556677.json.{random}.new")), b"{"),
+        (inside(&format!(".probe.{random}.new")), b""),
+    ];
+    rests.iter().for_each(|(path, bytes)| rest(path, bytes));
     rest(held.cache.account_path(), b"{}");
     assert!(held.challenge("a.example").await.is_none(), "of an attempt that is long over");
     assert!(held.challenge("b.example").await.is_some(), "of another process");
     let lock = held.cache.lock().unwrap();
-    assert!(rests.iter().all(|path| !path.exists()));
+    assert!(rests.iter().all(|(path, _)| !path.exists()));
     assert!(of_now.iter().all(|path| path.exists()) && held.cache.account_path().exists());
     drop(lock);
-    rests.iter().for_each(|path| rest(path, &[1; 32]));
+    rests.iter().for_each(|(path, bytes)| rest(path, bytes));
     AcmeHeld::open(&settings, None).unwrap();
-    assert!(rests.iter().all(|path| !path.exists()), "the start removes them as well");
+    assert!(rests.iter().all(|(path, _)| !path.exists()), "the start removes them as well");
+}
+
+#[test]
+fn f44_attack_448_files_of_the_operator_in_the_folder_of_the_cache_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "https://ca.example/dir");
+    fs::create_dir(&settings.cache).unwrap();
+    let inside = |name: &str| settings.cache.join(name);
+    let files = [
+        (inside("challenge-plan.md"), &b"# What we plan\n"[..]),
+        (inside("challenge-sums"), b"0123456789abcdef0123456789abcdef"),
+        (inside("challenge-a.example"), &[1; 33]),
+        (inside(".bashrc.new"), b""),
+        (inside(".a.example-1.pem.17.new"), b"-----BEGIN PRIVATE KEY-----\n"),
+        (inside(".probe.8899aabbccddeeff.new"), b"of others"),
+    ];
+    files.iter().for_each(|(path, bytes)| rest(path, bytes));
+    let elsewhere = folder.path().join("elsewhere");
+    rest(&elsewhere, &[1; 32]);
+    let link = inside("challenge-b.example");
+    std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    let dated = Command::new("touch").args(["-h", "-d", "2020-01-01"]).arg(&link).status().unwrap();
+    assert!(dated.success());
+    let (cache, trouble) = Cache::open(&settings);
+    assert!(cache.lock().is_some() && trouble.is_none());
+    for (path, bytes) in &files {
+        assert_eq!(fs::read(path).unwrap(), *bytes, "{}", path.display());
+    }
+    assert!(link.is_symlink() && elsewhere.exists());
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ const FAULTS: &[KnownFault] = &[
         seen: &[],
         cause: "The permissions of the file and of the folders above it let every user of this machine read it, or \
                 change it.",
-        fix: "`chmod o-rwx` the file. Its owner and its group stay, because the gateway reads it as one of them.",
+        fix: "Where the gateway's user owns the file or is in its group: `chmod o-rwx` it. Otherwise the gateway reads \
+              it as other users do: `chgrp` it to a group of the gateway's user first, and `chmod 640` it.",
         yaml: None,
     },
     KnownFault {
@@ -60,7 +61,8 @@ const FAULTS: &[KnownFault] = &[
         seen: &[],
         cause: "The file has password hashes, and the permissions let all users of this machine read it, or \
                 others write it.",
-        fix: "`chmod o-rwx` the file. Its owner and its group stay, because the gateway reads it as one of them.",
+        fix: "Where the gateway's user owns the file or is in its group: `chmod o-rwx` it. Otherwise the gateway reads \
+              it as other users do: `chgrp` it to a group of the gateway's user first, and `chmod 640` it.",
         yaml: None,
     },
     KnownFault {

@@ -58,8 +58,10 @@ const FAULTS: &[KnownFault] = &[
         id: "upstream-tls-name",
         title: "The upstream's certificate is for another name",
         seen: &[(LOG, "upstream_unreachable")],
-        cause: "The host in `upstream.url` is not among the names in the certificate.",
-        fix: "Write a name that the certificate has, or get a certificate with the name that is written.",
+        cause: "The host in `upstream.url` is not among the names in the certificate, or another server answers at its \
+                address.",
+        fix: "Ask the operator of the MCP server which name its certificate has, and write that name. Do not take it from \
+              the certificate that answered: the server of that name gets the requests with their credential.",
         yaml: Some(YamlPart::Upstream("url: https://weather.internal:8443/mcp")),
     },
     KnownFault {

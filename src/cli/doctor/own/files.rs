@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::{
+    fs::{StatVfsMountFlags, statvfs},
+    process::{getegid, geteuid, getgroups},
+};
 
 use super::own_file::OwnFile;
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
     outbound::upstream::UpstreamSettings,
 };
 
+const STORE_READABLE: &str = "store-readable";
 const READ_BY_OTHERS: u32 = 0o004;
 const WRITTEN_BY_OTHERS: u32 = 0o002;
 const ENTERED_BY_OTHERS: u32 = 0o001;
@@ -118,7 +122,8 @@ fn secret(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
 /// other users.
 fn open_to_others(of: &OwnFile<'_>, id: &'static str, key: &str, path: &Path) -> Option<Finding> {
     let real = fs::canonicalize(path).ok()?;
-    let mode = fs::metadata(&real).ok()?.mode() & 0o777;
+    let metadata = fs::metadata(&real).ok()?;
+    let mode = metadata.mode() & 0o777;
     let is_written = mode & WRITTEN_BY_OTHERS != 0;
     if !(is_written || mode & READ_BY_OTHERS != 0) || is_out_of_reach(&real) {
         return None;
@@ -127,9 +132,38 @@ fn open_to_others(of: &OwnFile<'_>, id: &'static str, key: &str, path: &Path) ->
     let found = format!("{}: mode {mode:04o}, so that every user of this machine may {what} it", path.display());
     let finding =
         Finding::new(id, of.at(key)).found(found).expected("a file that other users may neither read nor change");
-    // The owner and the group stay as they are: one of them is the user of the gateway.
-    let finding = finding.fix(format!("chmod o-rwx {}", word(&path.to_string_lossy())));
+    let is_kept = ThisUser::now().is_the_reader(metadata.uid(), metadata.gid());
+    let finding = finding.fix(closing(&word(&path.to_string_lossy()), is_kept, id == STORE_READABLE));
     Some(if is_written { finding } else { finding.warning() })
+}
+
+/// How a file is closed to others without taking it from the gateway, which may read it as one of
+/// them.
+fn closing(path: &str, is_kept: bool, is_written: bool) -> String {
+    match (is_kept, is_written) {
+        (true, _) => format!("chmod o-rwx {path}"),
+        (false, true) => format!("chgrp GROUP-OF-THE-GATEWAY {path} && chmod 660 {path}"),
+        (false, false) => format!("chgrp GROUP-OF-THE-GATEWAY {path} && chmod 640 {path}"),
+    }
+}
+
+/// The user who runs doctor.
+struct ThisUser {
+    id: u32,
+    groups: Vec<u32>,
+}
+
+impl ThisUser {
+    fn now() -> Self {
+        let groups = getgroups().unwrap_or_default().into_iter().chain([getegid()]);
+        Self { id: geteuid().as_raw(), groups: groups.map(|group| group.as_raw()).collect() }
+    }
+
+    /// Whether this user, who is probably the gateway's, is the owner of a file or in its group.
+    /// root runs doctor on a file of a gateway that has a user of its own.
+    fn is_the_reader(&self, owner: u32, group: u32) -> bool {
+        self.id != 0 && (self.id == owner || self.groups.contains(&group))
+    }
 }
 
 /// Whether other users cannot get to a file whatever its mode: a folder above keeps them out, or it
@@ -144,7 +178,7 @@ fn is_out_of_reach(real: &Path) -> bool {
 }
 
 fn store(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
-    let Err(why) = usable(path) else { return open_to_others(of, "store-readable", key, path) };
+    let Err(why) = usable(path) else { return open_to_others(of, STORE_READABLE, key, path) };
     let folder = path.parent().unwrap_or(Path::new("."));
     let finding = |id| Finding::new(id, of.at(key)).found(&why);
     Some(match () {
@@ -156,4 +190,28 @@ fn store(of: &OwnFile<'_>, key: &str, path: &Path) -> Option<Finding> {
         }
         () => finding("store-unusable").expected("a file that the gateway made, or none"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_4_doctor_own_a_file_is_closed_to_others_and_not_to_the_gateway() {
+        let gateway = ThisUser { id: 65_534, groups: vec![65_534, 70] };
+        let root = ThisUser { id: 0, groups: vec![0] };
+        // The owner and the group of the file, and whether `chmod o-rwx` leaves it to the gateway.
+        for (user, owner, group, is_kept) in [
+            (&gateway, 0, 0, false),
+            (&gateway, 65_534, 0, true),
+            (&gateway, 0, 70, true),
+            (&root, 0, 0, false),
+            (&root, 65_534, 65_534, false),
+        ] {
+            assert_eq!(user.is_the_reader(owner, group), is_kept, "{} {owner} {group}", user.id);
+        }
+        assert_eq!(closing("key", true, false), "chmod o-rwx key");
+        assert_eq!(closing("'a key'", false, false), "chgrp GROUP-OF-THE-GATEWAY 'a key' && chmod 640 'a key'");
+        assert_eq!(closing("db", false, true), "chgrp GROUP-OF-THE-GATEWAY db && chmod 660 db");
+    }
 }

@@ -40,12 +40,8 @@ fn told(of: &OwnFile<'_>, key: &str, concern: &Concern, found: &str) -> Finding 
             finding("certificate-expired").expected("a certificate that is valid now")
         }
         Concern::EndsSoon { .. } => finding("certificate-ends-soon").expected("a renewed certificate").warning(),
-        Concern::OtherHost { host, names } => {
-            let named = names.iter().find(|name| !name.contains('*')).cloned().unwrap_or_else(|| "HOST".to_owned());
-            finding("certificate-name")
-                .expected(format!("a certificate for {host}"))
-                .line(format!("public_url: https://{named}"))
-        }
+        // With another public_url, each client and each token would have another resource.
+        Concern::OtherHost { host, .. } => finding("certificate-name").expected(format!("a certificate for {host}")),
         Concern::Unreadable(_) | Concern::Broken { .. } => {
             finding("certificate-unusable").expected("the certificate, and after it those that issued it")
         }

@@ -166,9 +166,8 @@ impl UpstreamOf<'_> {
             ),
             Dial::ConnectTimeout | Dial::TlsTimeout => told("upstream-timeout", "a connection"),
             Dial::TlsExpired | Dial::TlsNotYetValid => told("upstream-tls-expired", "a certificate that is valid now"),
-            Dial::TlsName => {
-                told("upstream-tls-name", &format!("a certificate for {host}")).line(self.line(&self.named(fault)))
-            }
+            // Its certificate must not choose which host gets the gateway's credential.
+            Dial::TlsName => told("upstream-tls-name", &format!("a certificate for {host}")),
             Dial::TlsUnknownIssuer => {
                 told("upstream-tls-unknown-issuer", "a certificate of a trusted authority").example("ca: ca.pem")
             }
@@ -222,12 +221,6 @@ impl UpstreamOf<'_> {
     /// Path and query; a query may hold a key, and is not shown.
     fn target(&self) -> String {
         words::without_query(&self.upstream.path_and_query)
-    }
-
-    /// The origin with a name of the certificate.
-    fn named(&self, fault: &AskFault) -> String {
-        let name = fault.certificate.as_ref().and_then(|of| of.names.first()).map_or("NAME", String::as_str);
-        format!("https://{}:{}", words::plain(name), self.upstream.peer.port)
     }
 
     fn of_answer(&self, answer: &WebAnswer) -> Option<Finding> {

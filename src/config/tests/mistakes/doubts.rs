@@ -92,12 +92,18 @@ fn first_8_check_what_is_nearly_right_is_told_once_with_what_was_meant() {
     for (from, to, expected) in [
         (
             ACCESS,
-            "    access: authenticated\n    audiences: [\"https://mcp.example.com/wether/mcp\"]\n",
+            "    access: authenticated\n    audiences: [\"https://mcp.example.com/waether/mcp\"]\n",
             &["did you mean \"https://mcp.example.com/weather/mcp\"?; see gateway.yaml:9:11 servers.weather.path"][..],
         ),
         (
             ACCESS,
             "    access: authenticated\n    audiences: [\"https://mcp.example.com/weather/mcp/\", \"api://weather\"]\n",
+            &[],
+        ),
+        (
+            ACCESS,
+            // Another region, an earlier scheme, an earlier path, another version.
+            "    access: authenticated\n    audiences: [\"https://mcp-us.example.com/weather/mcp\", \"http://mcp.example.com/weather/mcp\", \"https://mcp.example.com/weather/sse\", \"https://mcp.example.com/weather/mcp2\"]\n",
             &[],
         ),
         (
