@@ -5,3 +5,4 @@ pub mod documents;
 pub(crate) mod find;
 pub(crate) mod last_good;
 pub(crate) mod registered;
+pub(crate) mod told;

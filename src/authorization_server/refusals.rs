@@ -35,9 +35,9 @@ pub enum RefusalKind {
     RegistrationRefused,
     /// Too many of them.
     RegistrationThrottled,
-    /// A client that is unknown or did not authenticate.
+    /// A client that is unknown, or did not authenticate in one way that can be read.
     ClientRefused,
-    /// A request of a known client to the token endpoint.
+    /// A request to the token endpoint: of a known client, or without a known `grant_type`.
     TokenRefused,
     /// Too many of them.
     TokenThrottled,

@@ -5,7 +5,8 @@ use std::net::Ipv6Addr;
 use super::names::split_port;
 
 /// Whether `text` is `scheme://host[:port]` in lower case, without the default port: nothing else
-/// that is written in `allowed_origins` ever matches.
+/// that is written in `allowed_origins` ever matches. A browser sends a host with a dot at its end
+/// as it is, but that is another name for the same pages, and is not accepted.
 #[must_use]
 pub fn is_web_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
@@ -15,10 +16,11 @@ pub fn is_web_origin(text: &str) -> bool {
         scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.bytes().all(|b| word(b) || b"+-.".contains(&b));
     let host_is_good = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
-        None => !host.is_empty() && host.bytes().all(|b| word(b) || b"-._".contains(&b)),
+        None => !host.is_empty() && !host.ends_with('.') && host.bytes().all(|b| word(b) || b"-._".contains(&b)),
     };
+    let port_is_good = !authority.rsplit_once(':').is_some_and(|(_, port)| port.starts_with('0'));
     let default_port = matches!((scheme, port), ("https" | "wss", Some(443)) | ("http" | "ws", Some(80)));
-    scheme_is_good && host_is_good && !default_port
+    scheme_is_good && host_is_good && port_is_good && !default_port
 }
 
 #[cfg(test)]
@@ -39,6 +41,12 @@ mod tests {
             ("https://a.example:443", false),
             ("https://a@b", false),
             ("https://*", false),
+            ("https://a.example.", false),
+            ("https://.", false),
+            ("https://a.example:080", false),
+            ("https://a.example:08080", false),
+            ("http://[::1]", true),
+            ("http://[::1]:03000", false),
             ("file://", false),
             ("javascript:x", false),
             ("null", false),

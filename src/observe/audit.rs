@@ -34,12 +34,13 @@
 //! - `token`: the token, computed in the same way from `iss` and `jti`; absent without a `jti`
 //! - `index`: the number of this target among those of the request, from 0; absent if there is one
 //!   target
-//! - `method`: the JSON-RPC method; for a path beside the MCP endpoint the HTTP method
+//! - `method`: the JSON-RPC method; the HTTP method for a path beside the MCP endpoint, a stream, the
+//!   end of a session, and a method that is refused
 //! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
 //!   `task_list`, `stream`, `end_session`
 //!   or `path` (a path beside the MCP endpoint)
 //! - `target`: name or URI. Of a URI, the values of its query, its user and its fragment are left
-//!   out, because keys stand there: `https://drive.example/x?token=…`
+//!   out, because keys stand there: `https://drive.example/x?token=…`. A JWT in a path is cut
 //! - `targets`: the number of targets, if there are several; those after the fiftieth have no line
 //! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict
 //! - `reason`: why it was refused, as in `data.reason` of the answer; `batch_refused` for a target
@@ -91,7 +92,11 @@ use std::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
-    base::{limits::operating::AUDIT_LINES_MAX, names::Scope, shown::uri_shown},
+    base::{
+        limits::operating::AUDIT_LINES_MAX,
+        names::Scope,
+        shown::{path_kept, template_shown, uri_shown},
+    },
     observe::{audit::line::Line, end::End, lines::Lines, request_id::RequestId, upstream::UpstreamOutcome},
 };
 
@@ -338,9 +343,9 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     if let Some((kind, name)) = decision.target {
         line.word("target_kind", kind);
         match name {
-            Some(uri) if matches!(kind, "resource" | "template") => {
-                line.shown("target", &uri_shown(uri), TARGET_BYTES_MAX);
-            }
+            Some(uri) if kind == "resource" => line.shown("target", &uri_shown(uri), TARGET_BYTES_MAX),
+            Some(uri) if kind == "template" => line.shown("target", &template_shown(uri), TARGET_BYTES_MAX),
+            Some(path) if kind == "path" => line.shown("target", &path_kept(path), TARGET_BYTES_MAX),
             Some(name) => line.text("target", name, TARGET_BYTES_MAX),
             None => {}
         }

@@ -66,13 +66,17 @@ impl UpstreamErrors {
         request: RequestId,
     ) {
         let Some(others) = self.0.admit("406 accept", Instant::now()) else { return };
-        let (url, accept) = (url.to_string(), shown(accept, ACCEPT_CHARS_MAX).to_string());
+        let url = url.to_string();
+        let found = match accept {
+            "" => "no Accept".to_owned(),
+            accept => format!("Accept: {}", shown(accept, ACCEPT_CHARS_MAX)),
+        };
         let advice = match *method {
             Method::POST => "have the client send Accept: application/json, text/event-stream",
             _ => "have the client send Accept: text/event-stream",
         };
         tracing::info!(
-            %server, url, status = 406, found = %format_args!("Accept: {accept}"), advice, others, %request,
+            %server, url, status = 406, found, advice, others, %request,
             "the MCP server answered 406, because the client does not accept what MCP servers answer with: {advice}"
         );
     }

@@ -6,9 +6,12 @@ use http::header::AUTHORIZATION;
 
 use crate::{
     authorization_server::{
-        client::find::{find, keys_at},
+        client::{
+            find::{find, keys_at},
+            told::{client_shown, unknown_client},
+        },
         embedded::{Asked, Embedded},
-        event,
+        event::{self, RefusedFacts},
         refusals::RefusalKind,
         reply::Denied,
         store::kind::EntryKind,
@@ -54,23 +57,31 @@ enum Proof<'a> {
 /// # Errors
 /// Those of [`find`], `invalid_client`, and `slow_down`.
 pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked<'_>) -> Result<Client, Denied> {
-    let (id, proof) = read(form, asked)?;
+    let (id, proof) = read(form, asked).inspect_err(|error| unreadable(embedded, form, asked, error))?;
     let (throttle, now) = (&embedded.state.throttle, asked.now);
     let actions = [Action::ClientSecret(&id), Action::ClientFrom(asked.peer)];
     // An unknown client is refused in the same words as a known one, and counted in the same way:
     // the answer says nothing about which ids exist. That of a document is a public address.
-    let found = match find(embedded, &id, Purpose::Token, asked).await {
+    let mut facts = RefusedFacts::default();
+    let found = find(embedded, &id, Purpose::Token, asked).await;
+    let found = match found.inspect_err(|error| facts = unknown_client(embedded, &id, error)) {
         Err(error) if error.code == Code::InvalidClient && !DocumentUrl::looks_like_one(&id) => Err(failed()),
         found => found,
     };
     let verdict = match found {
-        Ok(client) => verify(embedded, &client, &proof, asked).await.map(|()| client),
+        Ok(client) => match verify(embedded, &client, &proof, asked).await {
+            Ok(()) => Ok(client),
+            Err(denied) => {
+                facts = not_authenticated(&client, &proof, &denied.error);
+                Err(denied)
+            }
+        },
         Err(error) => Err(error.into()),
     };
     if let Err(denied) = &verdict
         && denied.error.code == Code::InvalidClient
     {
-        event::refused(embedded, asked, RefusalKind::ClientRefused, (Some(&id), None), "refused");
+        event::refused_with(embedded, asked, RefusalKind::ClientRefused, &facts, "refused");
         if !matches!(proof, Proof::None) {
             // Only failures are limited. Secrets have 256 bits and keys cannot be guessed, so a
             // limit on all requests would only let an attacker lock a client out.
@@ -81,6 +92,43 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
         }
     }
     verdict
+}
+
+/// Logs a request whose client or whose proof cannot be read.
+fn unreadable(embedded: &Embedded, form: &Form, asked: &Asked<'_>, error: &OAuthError) {
+    let facts = RefusedFacts {
+        client: form.get("client_id").map(client_shown),
+        found: error.description.to_string(),
+        advice: "have the client authenticate as it registered, in one way",
+        ..RefusedFacts::default()
+    };
+    event::refused_with(embedded, asked, RefusalKind::ClientRefused, &facts, "refused");
+}
+
+/// What is logged of a client that is known and did not authenticate.
+fn not_authenticated(client: &Client, proof: &Proof<'_>, error: &OAuthError) -> RefusedFacts {
+    let registered = match client.auth {
+        ClientAuth::None => "no secret and no assertion (none)",
+        ClientAuth::Secret(_) => "its client secret (client_secret_basic or client_secret_post)",
+        ClientAuth::Keys(_) | ClientAuth::KeysAt(_) => "an assertion that one of its keys has signed (private_key_jwt)",
+    };
+    let (found, advice) = match (&client.auth, proof) {
+        (ClientAuth::Secret(_), Proof::Secret(_)) => {
+            ("another client secret", "have the client use the secret that it registered, or that `clients` has")
+        }
+        (ClientAuth::Keys(_) | ClientAuth::KeysAt(_), Proof::Assertion(_)) => {
+            (&*error.description, "look at the keys, the clock and the audience of the client")
+        }
+        (_, Proof::None) => ("no secret and no assertion", "have the client authenticate as it registered"),
+        (_, Proof::Secret(_)) => ("a client secret", "have the client authenticate as it registered"),
+        (_, Proof::Assertion(_)) => ("an assertion", "have the client authenticate as it registered"),
+    };
+    RefusedFacts {
+        client: Some(client_shown(&client.id)),
+        found: found.to_owned(),
+        expected: registered.to_owned(),
+        advice,
+    }
 }
 
 /// Whether the request tried `Authorization: Basic`; a refusal then carries that challenge (RFC

@@ -11,6 +11,7 @@ use crate::{
         event,
         settings::Dynamic,
     },
+    base::shown::uri_shown,
     decide::authorization_server::{
         client::{Client, ClientOrigin, registered_by},
         client_id_document::DocumentUrl,
@@ -104,7 +105,7 @@ async fn described(
     match fetched {
         Ok(client) => {
             if let Err(fault) = last_good::record(embedded, &url, Some(&client), now).await {
-                tracing::warn!(target: "portcullis::authorization_server", client = id, %fault, "the document of a client could not be stored");
+                tracing::warn!(target: "portcullis::authorization_server", client = %uri_shown(id), %fault, "the document of a client could not be stored");
             }
             Ok(client)
         }
@@ -119,7 +120,7 @@ async fn described(
             }
             let Some(client) = kept.serves(purpose, now.unix_secs()) else { return Err(fault.into()) };
             let age_secs = now.unix_secs().saturating_sub(kept.seen);
-            tracing::debug!(target: "portcullis::authorization_server", client = id, age_secs, "the last good document of a client serves");
+            tracing::debug!(target: "portcullis::authorization_server", client = %uri_shown(id), age_secs, "the last good document of a client serves");
             Ok(client.clone())
         }
     }

@@ -10,7 +10,10 @@ use crate::{
             offer::Offer,
             pages, session, way_back,
         },
-        client::find::find,
+        client::{
+            find::find,
+            told::{client_shown, unknown_client},
+        },
         embedded::{Asked, Embedded},
         event::{self, RefusedFacts},
         grant::code,
@@ -20,13 +23,12 @@ use crate::{
     },
     base::{
         digest::sha256,
-        limits::authorization_server::{FLOW_AGE, SHOWN_CHARS_MAX},
-        shown::{path_shown, shown, uri_shown},
+        limits::authorization_server::FLOW_AGE,
+        shown::{path_shown_but, shown, uri_shown},
     },
     decide::{
         authorization_server::{
             client::{Client, ClientOrigin},
-            client_id_document::DocumentUrl,
             error::{Code, OAuthError},
             form::Form,
             last_good::Purpose,
@@ -106,7 +108,7 @@ async fn identify(
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
     let found = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await;
-    let client = found.inspect_err(|error| *facts = unknown_client(id, error))?;
+    let client = found.inspect_err(|error| *facts = unknown_client(embedded, id, error))?;
     // Besides those that the client had: on this machine the port need not be the registered one.
     let asks_for_own = form.get("redirect_uri").is_some_and(|uri| embedded.settings.own.have_url(uri));
     if client.origin != ClientOrigin::Configured && asks_for_own {
@@ -118,25 +120,19 @@ async fn identify(
     Ok((client, form, back))
 }
 
-/// What is logged of a client that cannot be found. Anyone can make up its id.
-fn unknown_client(id: &str, error: &OAuthError) -> RefusedFacts {
-    let advice = match error.code {
-        Code::InvalidClient if DocumentUrl::looks_like_one(id) => {
-            "registration.client_id_documents says which documents are accepted"
-        }
-        Code::InvalidClient => {
-            "the client must register again: have its user remove this server from it and add it anew; or write it into \
-             `clients`"
-        }
-        _ => "",
-    };
-    RefusedFacts { client: Some(client_shown(id)), advice, ..RefusedFacts::default() }
-}
-
-/// What is logged of a redirect URI that is not the client's, without queries.
+/// What is logged of a redirect URI that is not the client's, without values of queries.
 fn other_redirect(client: &Client, form: &Form) -> RefusedFacts {
-    let place = |uri: &str| path_shown(uri.split(['?', '#']).next().unwrap_or_default(), FACT_CHARS_MAX);
-    let registered: Vec<String> = client.redirect_uris.iter().map(|uri| place(uri.as_str())).collect();
+    // The client has sent the registered ones in the open: they are shown with all of their path.
+    let registered: Vec<String> = client
+        .redirect_uris
+        .iter()
+        .map(|uri| shown(&uri_shown(uri.as_str()).to_string(), FACT_CHARS_MAX).to_string())
+        .collect();
+    let found = form.get("redirect_uri").map_or("no redirect_uri".to_owned(), |uri| place(uri, &registered));
+    let mut expected = listed(registered.iter().map(|uri| &**uri), " or ");
+    if registered.contains(&found) {
+        expected.push_str("; they differ in what is not shown: a value of the query, or a part of the path");
+    }
     let advice = match client.origin {
         ClientOrigin::Configured => {
             "have the client send one of its redirect_uris, or add this one to its entry in `clients`"
@@ -146,17 +142,16 @@ fn other_redirect(client: &Client, form: &Form) -> RefusedFacts {
         }
         ClientOrigin::Document => "the maker of the client must write this place into redirect_uris of its document",
     };
-    RefusedFacts {
-        client: Some(client_shown(&client.id)),
-        found: form.get("redirect_uri").map_or("no redirect_uri".to_owned(), place),
-        expected: listed(registered.iter().map(|uri| &**uri), " or "),
-        advice,
-    }
+    RefusedFacts { client: Some(client_shown(&client.id)), found, expected, advice }
 }
 
-/// The id of a client: one that is a URL is shown without what could be a secret.
-fn client_shown(id: &str) -> String {
-    shown(&uri_shown(id).to_string(), SHOWN_CHARS_MAX).to_string()
+/// A redirect URI for the log: the names of its query, and the parts of its path that could be no
+/// key or that are in one of the `registered`.
+fn place(uri: &str, registered: &[String]) -> String {
+    let text = uri_shown(uri).to_string();
+    let (path, query) = text.split_at_checked(text.find(['?', '#']).unwrap_or(text.len())).unwrap_or((&text, ""));
+    let is_public = |part: &str| registered.iter().any(|uri| uri.split(['/', '?']).any(|known| known == part));
+    shown(&format!("{}{query}", path_shown_but(path, is_public, FACT_CHARS_MAX)), FACT_CHARS_MAX).to_string()
 }
 
 async fn proceed(

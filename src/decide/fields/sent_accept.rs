@@ -1,5 +1,7 @@
 //! Tells whether a client accepts the media types that MCP answers with.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue, Method, header::ACCEPT};
 
 use crate::base::media;
@@ -8,8 +10,8 @@ use crate::base::media;
 #[derive(Clone, Debug)]
 pub struct SentAccept {
     first: Option<HeaderValue>,
-    /// Whether there are more lines. They are rare, and not read.
-    has_more: bool,
+    /// The other lines. They are rare.
+    others: Box<[HeaderValue]>,
 }
 
 impl SentAccept {
@@ -17,22 +19,27 @@ impl SentAccept {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(ACCEPT).iter();
-        Self { first: lines.next().cloned(), has_more: lines.next().is_some() }
+        Self { first: lines.next().cloned(), others: lines.cloned().collect() }
     }
 
     /// Whether it names what MCP tells clients to accept: JSON and event streams for a POST, event
     /// streams for a GET. Servers of the official SDKs answer 406 to any other, also to `*/*`.
     #[must_use]
     pub fn is_enough(&self, method: &Method) -> bool {
-        let text = self.as_str().to_ascii_lowercase();
+        let text = self.text().to_ascii_lowercase();
         let names = |kind: &str| text.contains(kind);
-        self.has_more || names(media::EVENT_STREAM) && (*method != Method::POST || names(media::JSON))
+        names(media::EVENT_STREAM) && (*method != Method::POST || names(media::JSON))
     }
 
-    /// The first line; empty without one, or if it is not ASCII.
+    /// All lines as one; empty without any, and without those that are not ASCII.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.first.as_ref().and_then(|line| line.to_str().ok()).unwrap_or_default()
+    pub fn text(&self) -> Cow<'_, str> {
+        let first = self.first.as_ref().and_then(|line| line.to_str().ok()).unwrap_or_default();
+        if self.others.is_empty() {
+            return first.into();
+        }
+        let others = self.others.iter().filter_map(|line| line.to_str().ok());
+        std::iter::once(first).chain(others).collect::<Vec<_>>().join(", ").into()
     }
 }
 
@@ -50,6 +57,7 @@ mod tests {
             (&["text/event-stream"], false, true),
             (&[BOTH], true, true),
             (&["application/json", "text/event-stream"], true, true),
+            (&["text/html", "*/*"], false, false),
         ] {
             let headers = lines.iter().map(|line| (ACCEPT, HeaderValue::from_static(line))).collect();
             let accept = SentAccept::of(&headers);

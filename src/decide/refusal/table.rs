@@ -86,7 +86,7 @@ impl Refusal {
                 (None, Hint::None, Gateway),
                 Whole("the only expectation that can be met is 100-continue"),
             ),
-            // What no browser sends is not proposed as a line of the configuration.
+            // What no web page has is not proposed as a line of the configuration.
             Self::ForeignOrigin(origin) if !is_web_origin(origin) => (
                 (StatusCode::FORBIDDEN, 40303, "foreign_origin"),
                 (None, Hint::None, Gateway),

@@ -30,7 +30,7 @@ pub struct OperatorWords {
 }
 
 impl Refusal {
-    /// Lines of one kind are limited together. What no browser sends does not use up the line about
+    /// Lines of one kind are limited together. What no web page has does not use up the line about
     /// a page that may be the operator's.
     #[must_use]
     pub fn line_kind(&self) -> &'static str {
@@ -78,7 +78,7 @@ impl Refusal {
             Self::HeadTimeout => (Story, "the head of a request did not come in time", ""),
             Self::Expectation => (Look, "a request expects something other than 100-continue", "look at the client"),
             Self::ForeignOrigin(origin) if !is_web_origin(origin) => {
-                (Look, "refused a page of another origin", "no browser sends such an origin: look at the client")
+                (Look, "refused a page of another origin", "such an origin cannot be allowed: look at the client")
             }
             Self::ForeignOrigin(_) => {
                 (Act, "refused a browser page of another origin", "if it is your own page, add the line to the server")

@@ -24,6 +24,12 @@ pub fn nearest<'a>(asked: &str, served: &[&'a str]) -> Option<&'a str> {
         })
 }
 
+/// Whether one part of a path is another in any case, or with up to two wrong letters.
+#[must_use]
+pub fn is_near(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || is_misspelled(one, other)
+}
+
 /// Whether `long` is `short` with whole segments before or after it.
 fn is_part_of(short: &str, long: &str) -> bool {
     let has_rest = |rest: Option<&str>, at_end: bool| {

@@ -9,7 +9,7 @@ use crate::{
         clock::Now,
         date::written,
         names::{Issuer, Resource},
-        shown::shown,
+        shown::{path_kept, shown},
     },
     decide::{
         json::pointer,
@@ -336,7 +336,7 @@ fn iss(seen: &SeenToken) -> String {
     let Some(text) = value.as_str() else { return format!("iss, {}", shape(value)) };
     let is_url = (text.starts_with("https://") || text.starts_with("http://")) && !text.contains('@');
     match text.split(['?', '#']).next().filter(|_| is_url) {
-        Some(url) => format!("iss {}", shown(url, VALUE_CHARS_MAX)),
+        Some(url) => format!("iss {}", shown(&path_kept(url).to_string(), VALUE_CHARS_MAX)),
         None => "iss, a text that is not a URL".to_owned(),
     }
 }

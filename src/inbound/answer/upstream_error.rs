@@ -39,7 +39,7 @@ pub(in crate::inbound) fn note(record: &mut Record, server: &Server, asked: Aske
     let url = server.upstream.url();
     let lacking = asked.accepts.filter(|accepts| !accepts.is_enough(asked.method));
     if let (StatusCode::NOT_ACCEPTABLE, Some(accepts)) = (status, lacking) {
-        return record.accept_lacks(&url, accepts.as_str(), asked.method);
+        return record.accept_lacks(&url, &accepts.text(), asked.method);
     }
     record.upstream_erred(status, (&url, url.path()), asked.path);
 }

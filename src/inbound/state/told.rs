@@ -7,7 +7,7 @@ use crate::{
         clock::Now,
         limits::{connections::HEADER_FIELDS_MAX, heads::HeadBounds},
         names::{Issuer, Resource},
-        shown::{path_shown, shown},
+        shown::{path_shown, path_shown_but, shown},
     },
     decide::{
         fields::origin::HostName,
@@ -18,7 +18,7 @@ use crate::{
             told::{FACT_CHARS_MAX, Told, listed, scopes},
             words::Attention,
         },
-        routing::nearest::nearest,
+        routing::nearest::{is_near, nearest},
         token::{
             jwt::{UnverifiedJwt, named_issuer},
             other_issuer,
@@ -33,6 +33,8 @@ use crate::{
 
 mod limit;
 
+/// So many parts of served paths are compared with those of a path that is not served.
+const KNOWN_PARTS_MAX: usize = 64;
 /// Where clients look for documents that need not be there, and browsers for icons.
 const PROBED: [&str; 4] = ["/.well-known/", "/favicon", "/robots.txt", "/apple-touch-icon"];
 
@@ -86,7 +88,11 @@ impl Snapshot {
                     Some(_) => Told { advice: format!("{}: hosts: [\"{host}\"]", told.advice).into(), ..told },
                     // It does not use up the line about a host that may be the operator's.
                     None => {
-                        let advice = "it is no host name: look at the client".into();
+                        let advice = match HostName::read(host.trim_end_matches('.')) {
+                            Some(_) if host.ends_with('.') => "have the client leave out the dot at the end",
+                            _ => "it is no host name: look at the client",
+                        };
+                        let advice = advice.into();
                         Told { kind: "misdirected_odd", attention: Attention::Look, advice, ..told }
                     }
                 };
@@ -100,15 +106,7 @@ impl Snapshot {
                     format!("at most {HEADER_FIELDS_MAX} fields, {field_bytes} bytes in one and {block_bytes} in all");
                 told().with("", most)
             }
-            Refusal::OverloadedRequests => {
-                let most = self.limits.unverified;
-                told().with(
-                    "",
-                    format!(
-                        "at most {most} without a token, and half of them of one address (a quarter of limits.requests)"
-                    ),
-                )
-            }
+            Refusal::OverloadedRequests => limit::without_token(refusal, self.limits)?,
             Refusal::UnsafePath(why) => told().with(format!("{}: {why}", path_shown(path, FACT_CHARS_MAX)), ""),
             _ => return None,
         })
@@ -128,7 +126,13 @@ impl Snapshot {
             Some(meant) => meant.to_owned(),
             None => listed(served.into_iter(), ", "),
         };
-        Told { kind, attention, ..told.with(path_shown(path, FACT_CHARS_MAX), expected) }
+        // What is in the configuration is told anyway, and what is nearly that is a mistake.
+        let mut known = self.servers.iter().flat_map(|server| path_of(&server.resource).split('/'));
+        let mut known: Vec<&str> = known.by_ref().filter(|part| !part.is_empty()).take(KNOWN_PARTS_MAX).collect();
+        known.sort_unstable();
+        known.dedup();
+        let is_public = |part: &str| known.iter().any(|known| is_near(part, known));
+        Told { kind, attention, ..told.with(path_shown_but(path, is_public, FACT_CHARS_MAX), expected) }
     }
 }
 
@@ -160,9 +164,18 @@ impl Server {
         let told = || Told::of(refusal);
         let By::Policy(by) = refusal.row().by else {
             return Some(match refusal {
-                Refusal::Method(allowed) => told().with(asked(), *allowed),
+                Refusal::Method(allowed) => {
+                    let advice = "have the client use one of the methods under `expected`";
+                    Told { advice: advice.into(), ..told().with(asked(), *allowed) }
+                }
                 Refusal::UnknownTask => told().with(asked(), ""),
-                _ => told().with("", limit::in_force(refusal, self.limits, all)?),
+                Refusal::OverloadedRequests | Refusal::OverloadedBodyBytes if context.caller.is_none() => {
+                    limit::without_token(refusal, all)?
+                }
+                _ => {
+                    let most = limit::in_force(refusal, self.limits, all)?;
+                    told().with("", most)
+                }
             });
         };
         let place = rule.and_then(|rule| self.rule_places.get(rule)).map(ToString::to_string).unwrap_or_default();

@@ -17,7 +17,7 @@ impl Record {
         self.upstream_status = Some(status);
     }
 
-    /// The error status is the answer that MCP prescribes.
+    /// The error status is the answer that MCP prescribes, or one that the client chose.
     pub fn upstream_is_right(&mut self) {
         self.is_right = true;
     }

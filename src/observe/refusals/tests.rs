@@ -31,15 +31,16 @@ Where a refusal is told:
   at `log.level: debug` each refusal has a line, at most ten a second of each kind.
 - **`portcullis explain --token-file`** says the same of a token as the log does.
 - **Metrics**: `portcullis_requests_total` has the reason as `outcome`. An allowed request that failed at the MCP server, or got an error from it,
-  is `upstream_error` there; `upstream` says which, and `upstream_status` of the audit line has its status.
+  is `upstream_error` there, except a 4xx of a path beside the MCP endpoint; `upstream` says which, and `upstream_status` of the audit line has its status.
   [Operations](operations.md#metrics) says which of these to alert on.
 
-Refusals of a sign-in at an embedded authorization server have lines of their own: `event`, `outcome`, `client`, and for a redirect URI `found`,
-`expected` and `advice`.
+Refusals of a sign-in at an embedded authorization server have lines of their own: `event`, `outcome`, `client`, `found`, and where they are
+known `expected` and `advice`.
 
-None of them has a token, a value of a query, or the value of a claim that could be about a person. Of the URI of a resource, the names of its
-parameters are shown: `https://drive.example/x?token=…`. Of `iss`, only a URL without its query is shown. A part of a path that could be a key, an id
-or an address is cut: `/reset/123e4567…`.
+None of them has a token, a value of a query, a user of a URI, or the value of a claim that could be about a person. Of the URI of a resource, the
+names of its parameters are shown: `https://drive.example/x?token=…`. Of `iss`, only a URL without its query is shown. A part of a path that could be
+a key, an id or an address is cut: `/reset/123e4567…`. Only `target` of the audit line has the path of a resource and a path beside the MCP endpoint
+as it came, with JWTs cut: `/reset/eyJ…`.
 
 | `reason` | status | the client reads | the log says | what to do |
 |---|---|---|---|---|

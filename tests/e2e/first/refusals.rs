@@ -59,6 +59,21 @@ async fn first_9_a_404_tells_the_path_without_its_query_and_the_path_that_was_me
 }
 
 #[tokio::test]
+async fn first_9_a_404_shows_the_parts_that_are_nearly_those_of_a_served_path() {
+    let world = Plan::standard_but("path: /mcp", "path: /Weather-Service-2026-06/mcp").start().await;
+    for (path, found) in [
+        ("/Weather-Service-2026-06/mpc", "/Weather-Service-2026-06/mpc"),
+        ("/Weather-Service-2026-07/mcp", "/Weather-Service-2026-07/mcp"),
+        ("/Weather-Service-2025-17-b/mcp", "/Weathe…/mcp"),
+    ] {
+        world.send(&Ask::get(path)).await;
+        let found = format!("\"found\":\"{found}\"");
+        world.gateway.line(|line| line.contains("\"audit\"") && line.contains(&found)).await;
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn first_9_a_host_and_an_origin_are_told_with_the_line_to_add() {
     let world = World::standard().await;
     let own = world.authority.clone();
@@ -256,11 +271,29 @@ async fn first_9_a_refused_body_is_told_with_the_limit_or_the_member() {
     world.close().await;
 }
 
+fn read(world: &World, uri: &str) -> Ask {
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": uri}});
+    world.post(message.to_string())
+}
+
+#[tokio::test]
+async fn first_9_attack_439_a_key_in_the_path_of_a_refused_resource_is_in_no_line_of_the_log() {
+    let world = World::standard().await;
+    world.send(&read(&world, "https://drive.example/reset/ghp_0123456789abcdefghijklmnopqrstuvwxyz")).await;
+    let wanted = "resources/read https://drive.example/reset/ghp_0123…";
+    assert_eq!(logged(&world, "no_rule").await["found"], wanted);
+    let audit = audited(&world, "no_rule").await;
+    assert_eq!(audit["found"], wanted);
+    assert_eq!(audit["target"], "https://drive.example/reset/ghp_0123456789abcdefghijklmnopqrstuvwxyz");
+    world.close().await;
+}
+
 #[tokio::test]
 async fn first_9_attack_393_at_debug_no_token_no_query_and_no_person_is_in_the_log() {
-    let world = Plan::standard().top("log: {level: debug}").start().await;
+    let paths = "path: /mcp\n    paths: [{path: \"/pub/**\", access: public}]";
+    let world = Plan::standard_but("path: /mcp", paths).top("log: {level: debug}").start().await;
     world.until_ready().await;
-    for word in ["q-secret-of-a-client", "ada-the-person", "ada@corp.example"] {
+    for word in ["q-secret-of-a-client", "ada-the-person", "ada@corp.example", "ghp_0123456789abcdef"] {
         world.secret(word);
     }
     let mint = || world.mint().claim("email", json!("ada@corp.example")).claim("sub", json!("ada-the-person"));
@@ -278,6 +311,10 @@ async fn first_9_attack_393_at_debug_no_token_no_query_and_no_person_is_in_the_l
         world.send(&Ask::post("/mcp?key=q-secret-of-a-client", call("safe")).token(token)).await;
         world.send(&Ask::post("/nowhere?key=q-secret-of-a-client", call("safe")).token(token)).await;
         world.send(&Ask::get(&format!("/mcp/{token}"))).await;
+        // In the path of an allowed request as well.
+        world.send(&Ask::get(&format!("/pub/{token}"))).await;
+        world.send(&Ask::new("PATCH", &format!("/pub/t={token}/x"))).await;
+        world.send(&read(&world, &format!("file:///pub/{token}"))).await;
     }
     world.send(&Ask::get("/mcp?access_token=q-secret-of-a-client")).await;
     // The query of a resource's URI holds keys as well, whether a rule permits it or not.
@@ -288,6 +325,24 @@ async fn first_9_attack_393_at_debug_no_token_no_query_and_no_person_is_in_the_l
             world.send(&world.post(message.to_string())).await;
         }
     }
+    for uri in [
+        "https://drive.example/reset/ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+        "https:\\\\ada:q-secret-of-a-client@drive.example/x",
+        "//ada:q-secret-of-a-client@drive.example/x",
+        "https:/ada:q-secret-of-a-client@drive.example/x",
+        "https:ada:q-secret-of-a-client@drive.example/x",
+        "https://ada:q-secret/q-secret-of-a-client@drive.example/x",
+        "file:///pub/x{?token=q-secret-of-a-client",
+        "file:///pub/x{#q-secret-of-a-client",
+    ] {
+        // The audit line has the path of a resource, but no user of it.
+        let is_key = uri.contains("ghp_");
+        world.send(&if is_key { Ask::get(&uri.replace("https://drive.example", "")) } else { read(&world, uri) }).await;
+    }
+    world.gateway.line(|line| line.contains("\"found\":\"resources/read https:\\\\\\\\…@drive.example/x")).await;
+    world.gateway.line(|line| line.contains("\"target\":\"file:///pub/x{?token=…\"")).await;
+    world.gateway.line(|line| line.contains("\"target\":\"/pub/t=eyJ…/x\"")).await;
+    world.gateway.line(|line| line.contains("\"target\":\"/pub/eyJ…\"")).await;
     world.gateway.line(|line| line.contains("\"target\":\"file:///pub/x?key=…\"")).await;
     let shown = "\"found\":\"resources/read https://drive.example/x?key=…\"";
     world.gateway.line(|line| line.contains("\"no rule permits this\"") && line.contains(shown)).await;

@@ -61,8 +61,27 @@ async fn first_9_a_limit_is_told_with_its_value_and_its_key() {
     first.write(&world.post(call("get_first")).bytes(&world.authority)).await;
     world.gateway.line(|line| line.contains("\"audit\"") && line.contains("get_first")).await;
     world.send(&world.post(call("get_second"))).await;
-    let most = "at most 1 at this server (limits.requests_per_caller), and 16 at all (a quarter of limits.requests)";
+    let most = "at most 1 at this server (limits.requests_per_caller), and 16 in all (a quarter of limits.requests)";
     named(&world, "too_many_requests", ["", most]).await;
+    drop(first);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn first_9_public_paths_that_are_full_are_told_with_their_own_bound() {
+    let paths = "path: /mcp\n    paths: [{path: \"/pub/**\", access: public}]";
+    let world = Plan::standard_but("path: /mcp", paths).top("limits: {requests: 8}").start().await;
+    world.upstream.answer_with(|_| vec![Step::Hang]);
+    let mut first = world.connect().await;
+    first.write(&Ask::get("/pub/first").bytes(&world.authority)).await;
+    world.upstream.until_seen(1).await;
+    assert_eq!(world.send(&Ask::get("/pub/second")).await.status, 503);
+    let most = "at most 1 of one address and 2 of all without a token (a quarter of limits.requests), and 8 of all \
+                callers (limits.requests)";
+    named(&world, "overloaded_requests", ["", most]).await;
+    let [line, _] = lines(&world, "overloaded_requests").await;
+    assert_eq!(line["message"], "too many requests without a token are under way", "{line}");
+    assert!(line["advice"].as_str().unwrap().contains("trusted_proxies"), "{line}");
     drop(first);
     world.close().await;
 }
@@ -70,18 +89,24 @@ async fn first_9_a_limit_is_told_with_its_value_and_its_key() {
 #[tokio::test]
 async fn first_9_attack_436_no_line_is_proposed_that_the_configuration_would_not_take() {
     let world = World::standard().await;
-    for origin in ["https://evil\", \"*", "file://", "javascript:x", "https://*"] {
+    for origin in ["https://evil\", \"*", "file://", "https://a.example.", "https://a:080", "javascript:x", "https://*"]
+    {
         let answer = world.send(&world.post(call("safe")).with("Origin", origin)).await;
         assert!(answer.status == 403 && !answer.text().contains("allowed_origins"), "{origin}: {}", answer.text());
     }
     let [line, _] = lines(&world, "foreign_origin").await;
-    assert_eq!(line["advice"], "no browser sends such an origin: look at the client", "{line}");
+    assert_eq!(line["advice"], "such an origin cannot be allowed: look at the client", "{line}");
     for host in ["x]", "a\", \"b"] {
         world.send(&world.post(call("safe")).set("Host", host)).await;
     }
     let [line, _] = lines(&world, "misdirected").await;
     assert_eq!((&line["level"], &line["advice"]), (&"INFO".into(), &"it is no host name: look at the client".into()));
     assert!(!world.gateway.output().contains("hosts: ["), "{}", world.gateway.output());
+    let dotted = World::standard().await;
+    dotted.send(&dotted.post(call("safe")).set("Host", "own.internal.")).await;
+    let [line, _] = lines(&dotted, "misdirected").await;
+    assert_eq!(line["advice"], "have the client leave out the dot at the end", "{line}");
+    dotted.close().await;
     // They have not used up the lines that an operator needs.
     world.send(&world.post(call("safe")).with("Origin", "https://own.example")).await;
     world
@@ -137,6 +162,9 @@ async fn first_9_a_406_blames_the_client_that_does_not_accept_what_mcp_answers_w
     let words = ["level", "found", "advice"].map(|field| line[field].as_str().unwrap_or_default());
     let advice = "have the client send Accept: application/json, text/event-stream";
     assert_eq!(words, ["INFO", "Accept: */*", advice], "{line}");
+    assert!(!world.gateway.output().contains("upstream.url"), "{}", world.gateway.output());
+    let two = world.post(call("safe")).set("Accept", "text/html").with("Accept", "*/*");
+    assert_eq!(world.send(&two).await.status, 406);
     assert!(!world.gateway.output().contains("upstream.url"), "{}", world.gateway.output());
     // A client that accepts both shows that it is the server.
     assert_eq!(world.send(&world.post(call("safe"))).await.status, 406);

@@ -116,11 +116,82 @@ async fn first_9_attack_437_a_refused_authorization_names_client_and_places_with
     }
     let redirect = &lines(&login, "authorize", "redirect_uri is not registered for this client", 1).await[0];
     let words = ["client", "found", "expected"].map(|field| redirect[field].as_str().unwrap_or_default());
-    let wanted = ["desktop", "https://…/callback\\u{202e}x", "http://127.0.0.1:33418/callback"];
+    let wanted = ["desktop", "https://…@app.example/callback\\u{202e}x?key=…", "http://127.0.0.1:33418/callback"];
     assert_eq!(words, wanted, "{redirect}");
     assert!(redirect["advice"].as_str().unwrap().contains("redirect_uris"), "{redirect}");
     let unknown = &lines(&login, "authorize", "the client is not registered here", 1).await[0];
     assert_eq!(unknown["client"], "dyn_gone::error::\\u{202e}", "{unknown}");
     assert!(unknown["advice"].as_str().unwrap().contains("register again"), "{unknown}");
+    login.close().await;
+}
+
+#[tokio::test]
+async fn first_9_a_redirect_uri_that_differs_in_what_is_not_shown_is_told_as_that() {
+    let login = LoginPlan::accounts().start().await;
+    login.world.secret("t-secret-of-a-tenant");
+    let uris =
+        ["https://app.example/cb?tenant=t-secret-of-a-tenant", "https://n8n.example/rest/oauth2-credential/callback"];
+    let body = serde_json::json!({"redirect_uris": uris, "client_name": "x"});
+    let answer = login.world.send(&Ask::post("/oauth/register", body.to_string())).await;
+    let client = answer.json()["client_id"].as_str().unwrap().to_owned();
+    let shown = "https://app.example/cb?tenant=… or https://n8n.example/rest/oauth2-credential/callback";
+    let hidden = "; they differ in what is not shown: a value of the query, or a part of the path";
+    let cases = [
+        ("https%3A%2F%2Fapp.example%2Fcb%3Ftenant%3Dt-secret-of-a-tenant2", "https://app.example/cb?tenant=…", hidden),
+        ("https%3A%2F%2Fapp.example%2Fcb", "https://app.example/cb", ""),
+        (
+            "https%3A%2F%2Fn8n.example%2Frest%2Foauth2-credentials%2Fcallback",
+            "https://n8n.example/rest/oauth2-credentials/callback",
+            "",
+        ),
+    ];
+    for (index, (back, found, more)) in cases.into_iter().enumerate() {
+        let ask = format!("/oauth/authorize?response_type=code&client_id={client}&redirect_uri={back}");
+        assert_eq!(login.world.send(&Ask::get(&ask)).await.status, 400);
+        let lines = lines(&login, "authorize", "redirect_uri is not registered for this client", index + 1).await;
+        let line = lines.iter().find(|line| line["found"] == found).unwrap_or_else(|| panic!("{found}: {lines:?}"));
+        assert_eq!(line["expected"], format!("{shown}{more}"), "{line}");
+    }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn first_9_a_refusal_of_the_token_endpoint_tells_why_and_what_to_do() {
+    let login = LoginPlan::accounts().start().await;
+    login.world.secret("wrong-secret-of-a-client");
+    let post = |body: &str| Ask::post("/oauth/token", body).set("Content-Type", "application/x-www-form-urlencoded");
+    let gone = format!("dyn_{}", "A".repeat(43));
+    let secret = "client_secret=wrong-secret-of-a-client";
+    for (body, event, found, advice) in [
+        (
+            format!("grant_type=refresh_token&refresh_token=x&client_id={gone}"),
+            "client",
+            "the client is not registered here",
+            "register again",
+        ),
+        (
+            format!("grant_type=refresh_token&refresh_token=x&client_id=desktop&{secret}"),
+            "client",
+            "a client secret",
+            "authenticate as it registered",
+        ),
+        ("grant_type=refresh_token&refresh_token=x".into(), "client", "client_id are both missing", "in one way"),
+        (
+            "grant_type=refresh_token&refresh_token=x&client_id=desktop".into(),
+            "token",
+            "refresh token",
+            "sign in again",
+        ),
+        ("grant_type=password&client_id=desktop".into(), "token", "grant_type password", "authorization code"),
+        ("client_id=desktop".into(), "token", "grant_type is missing", "authorization code"),
+    ] {
+        assert!(matches!(login.world.send(&post(&body)).await.status, 400 | 401), "{body}");
+        let fits = |line: &Value| {
+            let has = |field: &str, word: &str| line[field].as_str().is_some_and(|text| text.contains(word));
+            line["event"] == event && has("found", found) && has("advice", advice)
+        };
+        let told = |line: &str| serde_json::from_str(line).is_ok_and(|line: Value| fits(&line));
+        login.world.gateway.line(told).await;
+    }
     login.close().await;
 }

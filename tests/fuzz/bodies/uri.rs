@@ -2,7 +2,7 @@
 
 use http::uri::PathAndQuery;
 use portcullis::{
-    base::shown::{path_shown, uri_shown},
+    base::shown::{path_shown, template_shown, uri_shown},
     decide::{
         fields::query::{ClientQuery, QueryRule, appended},
         mcp::{
@@ -29,18 +29,30 @@ use super::{parts, verdicts::decoded};
 /// Readings of one URI.
 const READINGS_MAX: usize = 400;
 
-/// What log and audit line show of a URI has no value of its query and no fragment.
+/// What log and audit line show of a URI has no value of its query, no fragment, and no user.
 fn shows_no_value(text: &str) {
     assert!(!path_shown(text, 200).contains(|one: char| one.is_control()));
-    let told = uri_shown(text).to_string();
-    // After a brace, `?` and `#` begin an expression of a template.
-    if text.contains('{') {
-        return;
+    let kept = uri_shown(text);
+    for told in [kept.to_string(), kept.without_keys().to_string()] {
+        let (before, after) = told.split_once(['?', '#']).unwrap_or((&told, ""));
+        assert!(text.contains(['?', '#']) || before.contains('…') || before == text, "{told:?} of {text:?}");
+        let query = after.strip_suffix("#…").unwrap_or(after);
+        assert!(query.split('&').all(|one| one.is_empty() || one.ends_with('…')), "{told:?} of {text:?}");
+        for word in user_words(text) {
+            assert!(!told.contains(&word), "{word:?} in {told:?} of {text:?}");
+        }
     }
-    let (before, after) = told.split_once(['?', '#']).unwrap_or((&told, ""));
-    assert!(text.contains(['?', '#']) || before.contains('…') || before == text, "{told:?} of {text:?}");
-    let query = after.strip_suffix("#…").unwrap_or(after);
-    assert!(query.split('&').all(|one| one.is_empty() || one.ends_with('…')), "{told:?} of {text:?}");
+    let template = template_shown(text).to_string();
+    assert!(text.contains('{') || template == kept.to_string(), "{template:?} of {text:?}");
+}
+
+/// User and password in the WHATWG reading, if they are at one place of the text alone.
+fn user_words(text: &str) -> Vec<String> {
+    let read = uri::whatwg(text).unwrap_or_default();
+    let authority = read.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let is_once = |word: &&str| word.len() >= 4 && text.matches(word).count() == 1;
+    user.split(':').filter(is_once).map(str::to_owned).collect()
 }
 
 /// The text as written and its WHATWG reading are among the readings, reading that again adds nothing, and where one

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{
-        shown::{path_shown, shown, uri_shown},
+        shown::{key_shown, path_shown, shown, template_shown, uri_shown},
         text::Text,
     },
     decide::mcp::request::target::Target,
@@ -19,10 +19,10 @@ pub fn asked_for(method: Option<&str>, target: Option<&Target>) -> String {
     let named = |name: &str| format!("{method} {}", shown(name, NAME_CHARS_MAX));
     let text = match target {
         Target::Tool(name) | Target::Prompt(name) => named(name),
-        Target::Template(uri) => named(&uri_shown(uri).to_string()),
+        Target::Template(uri) => named(&template_shown(uri).without_keys().to_string()),
         Target::Path(path) => format!("{method} {}", path_shown(path, NAME_CHARS_MAX)),
-        Target::Resources(uris) => several(&method.to_string(), uris, |uri| uri_shown(uri).to_string()),
-        Target::Tasks { ids, .. } => several(&method.to_string(), ids, str::to_owned),
+        Target::Resources(uris) => several(&method.to_string(), uris, |uri| uri_shown(uri).without_keys().to_string()),
+        Target::Tasks { ids, .. } => several(&method.to_string(), ids, key_shown),
         Target::Stream => format!("{method}: the event stream"),
         Target::EndSession => format!("{method}: the end of a session"),
         Target::Several(_) => format!("{method}: several targets"),
@@ -53,6 +53,20 @@ mod tests {
                 Some("resources/read"),
                 Some(uris(&["https://drive.example/x?token=SECRET"])),
                 "resources/read https://drive.example/x?token=…",
+            ),
+            (
+                Some("resources/read"),
+                Some(uris(&["https:\\\\ada:SECRET@drive.example/reset/ghp_0123456789abcdefghijklmnopqrstuvwxyz"])),
+                "resources/read https:\\\\…@drive.example/reset/ghp_0123…",
+            ),
+            (
+                Some("tasks/get"),
+                Some(Target::Tasks {
+                    method: "tasks/get".into(),
+                    ids: vec!["786512e2-9e0d-44bd-8f29-789f320fe840".into()],
+                    resources: Vec::new(),
+                }),
+                "tasks/get 786512e2…",
             ),
             (
                 Some("resources/subscribe"),

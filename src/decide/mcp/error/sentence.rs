@@ -6,7 +6,7 @@ use super::about::About;
 use crate::{
     base::{
         names::Scope,
-        shown::{shown, uri_shown},
+        shown::{shown, template_shown, uri_shown},
         text::Text,
     },
     decide::{
@@ -96,7 +96,7 @@ fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {
             write!(out, " {}", Shown(name))
         }
         // The client writes the answer into a log of its own, perhaps, or into a chat.
-        Target::Template(uri) => write!(out, " {}", Shown(&uri_shown(uri).to_string())),
+        Target::Template(uri) => write!(out, " {}", Shown(&template_shown(uri).to_string())),
         Target::Resources(uris) => listed(uris, |uri| uri_shown(uri).to_string(), out),
         Target::Tasks { ids, .. } => listed(ids, str::to_owned, out),
         Target::Several(_) | Target::Open | Target::Method(_) | Target::TaskList => Ok(()),
