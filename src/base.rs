@@ -12,6 +12,7 @@ pub mod peer;
 pub mod percent;
 pub mod secret;
 pub mod shown;
+pub mod shown_uri;
 pub mod text;
 pub mod version;
 pub mod web_origin;

@@ -7,7 +7,7 @@ use crate::{
         embedded::{Asked, Embedded},
         refusals::RefusalKind,
     },
-    base::{digest::Digest, limits::authorization_server::SHOWN_CHARS_MAX, names::Issuer, shown::uri_shown},
+    base::{digest::Digest, limits::authorization_server::SHOWN_CHARS_MAX, names::Issuer, shown_uri::uri_shown},
 };
 
 /// Logs one decision. `subject` is logged as the digest that audit lines have for their principal
@@ -105,7 +105,8 @@ pub(crate) fn note_of(
     info!(target: "portcullis::authorization_server", event, client, subject, outcome, "{event}: {outcome}");
 }
 
-/// The beginning of a client id, which anyone can make up; of a URL, without the values of its query.
+/// The beginning of a client id, which anyone can make up; of a URL, without the values of its
+/// query.
 fn shown(client: &str) -> String {
     let id = if client.contains("://") { uri_shown(client).to_string() } else { client.to_owned() };
     let end = id.char_indices().nth(SHOWN_CHARS_MAX).map_or(id.len(), |(end, _)| end);

@@ -5,10 +5,6 @@ use std::{
     fmt::{self, Display, Formatter},
 };
 
-mod uri;
-
-pub use self::uri::{UriShown, template_shown, uri_shown};
-
 /// A longer part of a path could be a key, whatever it is made of.
 const PART_CHARS_MAX: usize = 40;
 /// A part as long as this could be a key if it has a digit or a capital: `AKIA…` has 20 characters.
@@ -68,7 +64,8 @@ pub fn path_shown(path: &str, chars_max: usize) -> String {
     path_shown_but(path, |_| false, chars_max)
 }
 
-/// As [`path_shown`]; the parts that `is_public` takes stay whole. It is asked about the first ones.
+/// As [`path_shown`]; the parts that `is_public` takes stay whole. It is asked about the first
+/// ones.
 #[must_use]
 pub fn path_shown_but(path: &str, is_public: impl Fn(&str) -> bool, chars_max: usize) -> String {
     let hides = path.split('/').any(|part| is_like_key(part) || is_like_address(part));
@@ -116,7 +113,7 @@ pub fn key_shown(key: &str) -> String {
 }
 
 /// A part of a path; owned if it was cut.
-fn part_shown(part: &str) -> Cow<'_, str> {
+pub(super) fn part_shown(part: &str) -> Cow<'_, str> {
     match part {
         part if is_like_address(part) => Cow::Owned("…".to_owned()),
         part if is_like_key(part) => Cow::Owned(key_shown(part)),
@@ -125,7 +122,7 @@ fn part_shown(part: &str) -> Cow<'_, str> {
 }
 
 /// A part of a path without the JWT in it.
-fn part_kept(part: &str, out: &mut Formatter<'_>) -> fmt::Result {
+pub(super) fn part_kept(part: &str, out: &mut Formatter<'_>) -> fmt::Result {
     match part.find(JWT_START) {
         _ if !has_jwt(part) => out.write_str(part),
         Some(at) => write!(out, "{}{JWT_START}…", part.get(..at).unwrap_or_default()),
@@ -135,7 +132,7 @@ fn part_kept(part: &str, out: &mut Formatter<'_>) -> fmt::Result {
 
 /// Whether a part of a path could have a JWT: it begins as all do that are written without blanks,
 /// or has two long pieces with a dot after them.
-fn has_jwt(part: &str) -> bool {
+pub(super) fn has_jwt(part: &str) -> bool {
     let is_start =
         |at: usize| !part.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()));
     let long = || part.split('.').filter(|piece| piece.len() >= KEY_CHARS_MIN).count();
@@ -144,7 +141,7 @@ fn has_jwt(part: &str) -> bool {
 }
 
 /// Whether a part of a path could be a key or an id.
-fn is_like_key(part: &str) -> bool {
+pub(super) fn is_like_key(part: &str) -> bool {
     let digits = digits(part);
     let has_sign = || digits > 0 || part.bytes().any(|byte| byte.is_ascii_uppercase());
     part.len() > PART_CHARS_MAX
@@ -169,7 +166,7 @@ fn digits(text: &str) -> usize {
 }
 
 /// Whether a part of a path could be the e-mail address of a person.
-fn is_like_address(part: &str) -> bool {
+pub(super) fn is_like_address(part: &str) -> bool {
     part.contains('@') || part.contains("%40")
 }
 

@@ -34,8 +34,8 @@
 //! - `token`: the token, computed in the same way from `iss` and `jti`; absent without a `jti`
 //! - `index`: the number of this target among those of the request, from 0; absent if there is one
 //!   target
-//! - `method`: the JSON-RPC method; the HTTP method for a path beside the MCP endpoint, a stream, the
-//!   end of a session, and a method that is refused
+//! - `method`: the JSON-RPC method; the HTTP method for a path beside the MCP endpoint, a stream,
+//!   the end of a session, and a method that is refused
 //! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
 //!   `task_list`, `stream`, `end_session`
 //!   or `path` (a path beside the MCP endpoint)
@@ -95,7 +95,8 @@ use crate::{
     base::{
         limits::operating::AUDIT_LINES_MAX,
         names::Scope,
-        shown::{path_kept, template_shown, uri_shown},
+        shown::path_kept,
+        shown_uri::{template_shown, uri_shown},
     },
     observe::{audit::line::Line, end::End, lines::Lines, request_id::RequestId, upstream::UpstreamOutcome},
 };

@@ -11,7 +11,7 @@ use crate::{
         event,
         settings::Dynamic,
     },
-    base::shown::uri_shown,
+    base::shown_uri::uri_shown,
     decide::authorization_server::{
         client::{Client, ClientOrigin, registered_by},
         client_id_document::DocumentUrl,

@@ -6,10 +6,7 @@ use crate::{
         event::RefusedFacts,
         settings::{Dynamic, RegistrationSettings},
     },
-    base::{
-        limits::authorization_server::SHOWN_CHARS_MAX,
-        shown::{shown, uri_shown},
-    },
+    base::{limits::authorization_server::SHOWN_CHARS_MAX, shown::shown, shown_uri::uri_shown},
     decide::authorization_server::{
         client::registered_by,
         client_id_document::DocumentUrl,

@@ -24,7 +24,8 @@ use crate::{
     base::{
         digest::sha256,
         limits::authorization_server::FLOW_AGE,
-        shown::{path_shown_but, shown, uri_shown},
+        shown::{path_shown_but, shown},
+        shown_uri::uri_shown,
     },
     decide::{
         authorization_server::{

@@ -2,7 +2,10 @@
 
 use http::uri::PathAndQuery;
 use portcullis::{
-    base::shown::{path_shown, template_shown, uri_shown},
+    base::{
+        shown::path_shown,
+        shown_uri::{template_shown, uri_shown},
+    },
     decide::{
         fields::query::{ClientQuery, QueryRule, appended},
         mcp::{

@@ -2,7 +2,8 @@
 
 use crate::{
     base::{
-        shown::{key_shown, path_shown, shown, template_shown, uri_shown},
+        shown::{key_shown, path_shown, shown},
+        shown_uri::{template_shown, uri_shown},
         text::Text,
     },
     decide::mcp::request::target::Target,

@@ -6,7 +6,8 @@ use super::about::About;
 use crate::{
     base::{
         names::Scope,
-        shown::{shown, template_shown, uri_shown},
+        shown::shown,
+        shown_uri::{template_shown, uri_shown},
         text::Text,
     },
     decide::{

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{is_like_address, is_like_key, part_kept, part_shown};
+use crate::base::shown::{has_jwt, is_like_address, is_like_key, part_kept, part_shown};
 
 /// A URI that says which resource is meant, and not with which key it is read.
 #[derive(Clone, Copy)]
@@ -90,8 +90,8 @@ fn opened(text: &str) -> (&str, &str) {
     text.split_at_checked(text.len() - after.len()).unwrap_or(("", text))
 }
 
-/// What follows the user, who may have a password, in any reading of what follows the slashes: after
-/// an `@`. Where there may be one that is not seen, nothing.
+/// What follows the user, who may have a password, in any reading of what follows the slashes:
+/// after an `@`. Where there may be one that is not seen, nothing.
 fn user_end(text: &str, rest: &str) -> Option<usize> {
     let last = |text: &str| text.rfind('@').map(|at| at + 1).max(text.rfind("%40").map(|at| at + 3));
     let authority = text.split(['/', '\\']).next().unwrap_or_default();
@@ -117,7 +117,7 @@ fn user_end(text: &str, rest: &str) -> Option<usize> {
 fn is_name(host: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
     let is_long = host.split('.').any(|label| label.len() > 63);
-    host.contains('.') && !is_long && host.bytes().all(is_word) && !super::has_jwt(host)
+    host.contains('.') && !is_long && host.bytes().all(is_word) && !has_jwt(host)
 }
 
 fn has_colon(part: &str) -> bool {
@@ -220,7 +220,7 @@ mod tests {
             (&format!("token://{JWT}"), "token://eyJ…", "token://eyJhbGci…"),
             ("token://0123456789abcdef", "token://0123456789abcdef", "token://0123…"),
             ("note:0123456789abcdef", "note:0123456789abcdef", "note:0123…"),
-            ("file:///home/ada@corp.example/x", "file:///home/ada@corp.example/x", "file:///home/…/x"),
+            ("file:///users/ada@corp.example/x", "file:///users/ada@corp.example/x", "file:///users/…/x"),
             (
                 "https://ec2-10-0-0-1.aws.example/x",
                 "https://ec2-10-0-0-1.aws.example/x",
