@@ -52,8 +52,8 @@ pub(super) fn check(config: &ConfigSource, format: CheckFormat, online: bool) ->
     for key in ended(&loaded.settings) {
         report.about_key(Warning, &format!("keys: the API key {key:?} has ended: its `not_after` is past"));
     }
-    if let Some(warning) = unshared(&loaded.settings) {
-        report.about_key(Warning, &warning);
+    if let Some(note) = unshared(&loaded.settings) {
+        report.about_key(Note, &note);
     }
     loaded.notes.iter().for_each(|note| report.of_reader(Note, note));
     if format == CheckFormat::Text {
@@ -105,8 +105,8 @@ fn public(settings: &Settings) -> Vec<String> {
     settings.servers.iter().filter_map(each).collect()
 }
 
-/// Public rules of a gateway that probably has several replicas, which share no store: with
-/// `session_keys` they share the seals of sessions.
+/// Public rules of a gateway that may have several replicas, which share no store: with
+/// `session_keys` they share the seals of sessions. One replica needs them over a restart, too.
 fn unshared(settings: &Settings) -> Option<String> {
     let is_shared = settings.embedded.iter().any(|of| matches!(of.store, StoreSettings::Redis(_)));
     let first = settings.servers.iter().find_map(|server| Some((&server.name, server.policy.public().next()?.0)));

@@ -209,7 +209,8 @@ const FAULTS: &[KnownFault] = &[
         id: "admin-public",
         title: "The admin port is open to other machines",
         seen: &[],
-        cause: "`/metrics` and `/readyz` tell about users and servers, and the address is not loopback.",
+        cause: "`/metrics` and `/readyz` tell about users and servers, and the address is not loopback. In a pod \
+                of Kubernetes this is no finding: probes and monitoring ask its address.",
         fix: "Bind it to the loopback address, or to a network that monitoring alone reaches.",
         yaml: Some(YamlPart::Top("admin: {address: \"127.0.0.1:9901\"}")),
     },

@@ -77,7 +77,7 @@ impl ExaminedIssuer<'_> {
                     let id = if is_slash { "issuer-slash" } else { "issuer-differs" };
                     let finding = self.finding(id, "issuer", format!("{:?}; {place} says {found:?}", self.issuer));
                     let finding = finding.expected("the same text");
-                    // The metadata may name anyone as the issuer: only another spelling is a line to write.
+                    // The metadata may name any issuer: only another spelling is a line to write.
                     let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
                     match bare(&found) == bare(self.issuer) {
                         true => finding.line(format!("issuer: {found}")),

@@ -71,8 +71,22 @@ async fn first_4_doctor_own_an_open_admin_port_and_a_missing_session_key_are_tol
     assert!(told.line.starts_with("admin: {address: \"127.0.0.1:"), "{}", told.line);
 
     let kubernetes: &[(&str, &str)] = &[("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
-    let told = setting.expect_with("session-keys-missing", "public_url", "session_keys", kubernetes).await;
+    let all = setting.found_with(kubernetes).await;
+    assert!(all.iter().all(|one| one.id != "admin-public"), "probes ask the address of a pod: {all:#?}");
+    let told = setting.among("session-keys-missing", "public_url", "session_keys", &all);
     assert_eq!(told.line, "session_keys: [\"env:SESSION_KEY\"]");
+}
+
+#[tokio::test]
+async fn first_8_check_public_rules_of_one_replica_with_session_keys_are_no_warning() {
+    let setting = Setting::start().await.but("access: authenticated", "rules: [{tools: ['a_*'], public: true}]");
+    let setting = setting.but("public_url:", "session_keys: [\"file:session.key\"]\npublic_url:");
+    let setting = setting.file("session.key", "0123456789abcdef0123456789abcdef", 0o600);
+    std::fs::write(setting.path("gateway.yaml"), &setting.yaml).unwrap();
+    let (_, out, err) = Portcullis::at(setting.folder.path()).words(&["check"]).run().await;
+    let text = out + &err;
+    let line = text.lines().find(|line| line.contains("with several replicas"));
+    assert!(line.is_some_and(|line| line.starts_with("note: ")), "{text}");
 }
 
 #[tokio::test]
