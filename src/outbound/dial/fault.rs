@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr};
 
-use rustls::CertificateError;
+use rustls::{CertificateError, OtherError};
 
 use super::{
     certificate::{OwnRefused, is_not_pinned, refused_name, told},
@@ -196,6 +196,12 @@ impl DialFaultKind {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::TlsExpired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::TlsNotYetValid,
             CertificateError::UnknownIssuer => Self::TlsUnknownIssuer,
+            // A certificate that may issue others, as `openssl req -x509` makes it, and not trusted.
+            CertificateError::Other(OtherError(why))
+                if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
+            {
+                Self::TlsUnknownIssuer
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::TlsName,
             _ => Self::Tls,
         }
@@ -227,6 +233,8 @@ fn is_hang_up(cause: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{super::certificate::is_own_refused, *};
 
     const ALL: [DialFaultKind; 21] = [
@@ -283,6 +291,10 @@ mod tests {
             (of(CertificateError::NotValidYet), DialFaultKind::TlsNotYetValid),
             (of(CertificateError::UnknownIssuer), DialFaultKind::TlsUnknownIssuer),
             (of(CertificateError::NotValidForName), DialFaultKind::TlsName),
+            (
+                of(CertificateError::Other(OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity)))),
+                DialFaultKind::TlsUnknownIssuer,
+            ),
             (of(CertificateError::BadSignature), DialFaultKind::Tls),
             (io::ErrorKind::UnexpectedEof.into(), DialFaultKind::Reset),
             (io::ErrorKind::InvalidData.into(), DialFaultKind::Tls),
