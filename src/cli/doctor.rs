@@ -37,6 +37,7 @@ use crate::{
 mod catalogue;
 pub(crate) mod finding;
 mod gateway;
+mod name_server;
 pub(crate) mod output;
 mod outside;
 pub(crate) mod own;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::outbound::{
     address::AddressRule,
-    dial::{DialFault, Dialler, Peer, Stream},
+    dial::{DialFault, DialFaultKind, Dialler, Peer, Stream},
     fault::Fault,
     fetch::{Roots, peer_of},
     proxy::{ForwardProxies, ForwardProxy},
@@ -201,7 +201,13 @@ impl Asker {
             }
             (None, None) => dialler.dial(peer, rule, within).await,
             (None, Some(proxy)) if peer.tls || rule != AddressRule::Configured => {
-                dialler.tunnel(proxy, peer, rule, within).await
+                match dialler.tunnel(proxy, peer, rule, within).await {
+                    // In many networks the proxy alone knows names: then it judges them, too.
+                    Err(unknown) if unknown.kind == DialFaultKind::Resolve => {
+                        dialler.tunnel(proxy, peer, AddressRule::Configured, within).await
+                    }
+                    dialled => dialled,
+                }
             }
             (None, Some(proxy)) => dialler.dial(&proxy.peer, AddressRule::Configured, within).await,
         }

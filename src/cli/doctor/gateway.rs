@@ -90,6 +90,8 @@ impl GatewayOf<'_> {
             let mut found = Box::pin(outside.check()).await;
             // Every tool may be public: that is what the rules say.
             found.retain(|finding| !(has_public_rules && finding.id == "no-authorization"));
+            let own = OwnServer { of: self.of, server, origin: self.origin };
+            found.retain(|finding| !(finding.id == "registration-missing" && own.has_chosen_clients(finding)));
             // What answers in place of the gateway has faults of its own.
             if found.iter().any(|finding| finding.id == "no-authorization") {
                 found.retain(|finding| finding.id == "no-authorization");
@@ -104,7 +106,6 @@ impl GatewayOf<'_> {
             // What two servers share is told once.
             found.retain(|finding| !raw.contains(finding));
             raw.extend(found.iter().cloned());
-            let own = OwnServer { of: self.of, server, origin: self.origin };
             findings.extend(found.into_iter().map(|finding| own.placed(finding)));
             if is_of_all {
                 break;

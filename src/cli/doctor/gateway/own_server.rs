@@ -246,6 +246,24 @@ impl OwnServer<'_> {
         }
     }
 
+    /// Whether the file says which clients the embedded server of the finding has: others are not
+    /// let in for a finding's sake.
+    pub(super) fn has_chosen_clients(&self, finding: &Finding) -> bool {
+        let embedded = |issuer: &&IssuerSettings| issuer.keys == KeySource::Embedded;
+        let Some(issuer) = self.issuer_of(finding).filter(embedded) else { return false };
+        let all = &self.of.loaded.settings.embedded;
+        all.iter()
+            .any(|one| one.issuer.as_str() == finding.issuer.as_deref().unwrap_or_default() && !one.clients.is_empty())
+            || self.has_dynamic(issuer)
+    }
+
+    /// Whether `registration.dynamic` is written.
+    fn has_dynamic(&self, issuer: &IssuerSettings) -> bool {
+        let key = format!("authorization_servers.{}.embedded.registration", issuer.rules.name);
+        let places = &self.of.loaded.places;
+        places.find(&format!("{key}.dynamic")) != places.find(&key)
+    }
+
     /// Whether `registration` is written.
     fn has_registration(&self, issuer: &IssuerSettings) -> bool {
         let key = format!("authorization_servers.{}.embedded", issuer.rules.name);

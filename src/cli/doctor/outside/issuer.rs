@@ -8,7 +8,10 @@ use super::{
     reach::{self, is_open_http},
 };
 use crate::{
-    cli::doctor::finding::Finding,
+    cli::doctor::{
+        finding::Finding,
+        name_server::{NO_NAME_SERVER, of_silent_dns},
+    },
     decide::{
         resource_server::issuer_metadata::{self, AskedAs},
         token::jwk::KeySet,
@@ -81,11 +84,13 @@ impl IssuerOf<'_> {
                 }
                 DocumentAnswer::Unanswered(fault) => {
                     let id = if is_private(&fault, rule) { "issuer-private-address" } else { "issuer-unreachable" };
-                    findings.push(
-                        Finding::new(id, self.issuer)
-                            .found(reach::words(&fault))
-                            .expected("an authorization server that answers"),
-                    );
+                    let finding = Finding::new(id, self.issuer)
+                        .found(reach::words(&fault))
+                        .expected("an authorization server that answers");
+                    findings.push(match of_silent_dns(&fault) {
+                        Some(fix) => Finding { cause: NO_NAME_SERVER.to_owned(), ..finding.fix(fix) },
+                        None => finding,
+                    });
                     return findings;
                 }
             }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::{
     base::date::written,
-    cli::doctor::finding::Finding,
+    cli::doctor::{
+        finding::Finding,
+        name_server::{NO_NAME_SERVER, of_silent_dns},
+    },
     outbound::{
         ask::{AskFault, AskFaultKind, PeerCertificate},
         dial::DialFaultKind,
@@ -28,7 +31,11 @@ pub(super) fn finding(fault: &AskFault, url: &str) -> Finding {
     let found = words(fault);
     match kind {
         Dial::Resolve | Dial::ResolveTimeout => {
-            Finding::new("name-unresolved", at).found(found).expected(format!("an address for {host}"))
+            let finding = Finding::new("name-unresolved", at).found(found).expected(format!("an address for {host}"));
+            match of_silent_dns(fault) {
+                Some(fix) => Finding { cause: NO_NAME_SERVER.to_owned(), ..finding.fix(fix) },
+                None => finding,
+            }
         }
         Dial::Address => {
             Finding::new("address-forbidden", at).found(found).expected(format!("an address of a service for {host}"))
@@ -141,4 +148,22 @@ pub(super) fn path_of(url: &str) -> &str {
 pub(crate) fn is_open_http(url: &str) -> bool {
     let origin = origin_of(url);
     origin.starts_with("http://") && !crate::base::names::is_loopback_name(host_of(&origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_4_doctor_tells_a_name_server_that_is_silent_from_a_name_without_an_address() {
+        let of = |cause: &str| {
+            let kind = AskFaultKind::Dial(DialFaultKind::Resolve);
+            finding(&AskFault { kind, cause: cause.to_owned(), certificate: None }, "https://mcp.example.com/mcp")
+        };
+        let silent = of("failed to lookup address information: Temporary failure in name resolution");
+        assert_eq!((silent.id, silent.cause.as_str()), ("name-unresolved", NO_NAME_SERVER));
+        assert!(silent.fix.contains("name server"), "{}", silent.fix);
+        let unknown = of("failed to lookup address information: Name or service not known");
+        assert_eq!((unknown.id, unknown.cause.as_str(), unknown.fix.as_str()), ("name-unresolved", "", ""));
+    }
 }

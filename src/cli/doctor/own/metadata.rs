@@ -11,7 +11,7 @@ use http::{
 use super::{own_file::OwnFile, words};
 use crate::{
     base::{date::of_http, text::BYTE_ORDER_MARK},
-    cli::doctor::finding::Finding,
+    cli::doctor::{finding::Finding, name_server::of_silent_dns},
     decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault, ServerMetadata},
     outbound::{
         address::AddressRule,
@@ -101,11 +101,16 @@ impl ExaminedIssuer<'_> {
         match words::is_tls(fault) {
             true => self
                 .finding("issuer-tls", name, found)
-                .expected("a certificate that the gateway trusts")
+                .expected(match self.detour {
+                    Some(at) => {
+                        format!("a certificate for {}, the host of `reach_at`, that the gateway trusts", at.peer.host)
+                    }
+                    None => "a certificate that the gateway trusts".to_owned(),
+                })
                 .example("ca: ca.pem"),
             false => {
                 let finding = self.finding("issuer-unreachable", name, found).expected("an answer");
-                match words::of_silent_dns(fault) {
+                match of_silent_dns(fault) {
                     Some(fix) => finding.fix(fix),
                     None => finding.example("reach_at: https://HOST:PORT"),
                 }

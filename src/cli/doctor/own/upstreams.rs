@@ -12,7 +12,7 @@ use url::Url;
 use super::{own_file::OwnFile, words};
 use crate::{
     base::{names::is_loopback_name, percent::unescape},
-    cli::doctor::finding::Finding,
+    cli::doctor::{finding::Finding, name_server::of_silent_dns},
     config::ServerSettings,
     outbound::{
         ask::{AskFault, AskFaultKind, Asker, WebAnswer, WebQuestion},
@@ -156,7 +156,7 @@ impl UpstreamOf<'_> {
         match kind {
             Dial::Resolve | Dial::ResolveTimeout => {
                 let finding = told("upstream-unresolvable", &format!("an address for {host}"));
-                match words::of_silent_dns(fault) {
+                match of_silent_dns(fault) {
                     Some(fix) => finding.fix(fix),
                     None => finding.example(self.line("http://HOST:8000")),
                 }
@@ -166,8 +166,11 @@ impl UpstreamOf<'_> {
             ),
             Dial::ConnectTimeout | Dial::TlsTimeout => told("upstream-timeout", "a connection"),
             Dial::TlsExpired | Dial::TlsNotYetValid => told("upstream-tls-expired", "a certificate that is valid now"),
-            // Its certificate must not choose which host gets the gateway's credential.
-            Dial::TlsName => told("upstream-tls-name", &format!("a certificate for {host}")),
+            // What answers chooses these names: none of them is a line to write.
+            Dial::TlsName => told("upstream-tls-name", &format!("a certificate for {host}")).fix(
+                "if the operator of the MCP server confirms one of the names found, write it in `url`; otherwise another \
+                 server answers there",
+            ),
             Dial::TlsUnknownIssuer => {
                 told("upstream-tls-unknown-issuer", "a certificate of a trusted authority").example("ca: ca.pem")
             }

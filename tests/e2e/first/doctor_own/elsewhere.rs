@@ -1,11 +1,18 @@
 //! Are issuers with `reach_at`, and a gateway whose name leads nowhere here, examined as the gateway reaches them?
 
+use std::net::SocketAddr;
+
 use rcgen::SanType;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    super::super::world::{Seen, Step, Upstream, certificate, command::Portcullis},
-    Setting, authorization_server, files,
+    super::super::world::{Seen, Step, Upstream, certificate, command::Portcullis, server},
+    METADATA, Setting, authorization_server, files,
     healthy::{at_its_listener, is_silent},
 };
 
@@ -80,6 +87,7 @@ async fn first_4_doctor_own_a_certificate_that_the_gateway_refuses_is_told() {
     let setting = named(Setting::start().await.file("ca.pem", certificate::authority_pem(), 0o644), &place);
     let (code, out) = online(&setting, &[]).await;
     assert!(code == Some(1) && out.contains("fault issuer-tls"), "{code:?} {out}");
+    assert!(out.contains("a certificate for 127.0.0.1, the host of `reach_at`"), "{out}");
 
     // Of a public authority, where `ca` names another.
     let server = with_certificate_for("localhost").await;
@@ -94,4 +102,70 @@ async fn first_4_doctor_own_a_certificate_that_the_gateway_refuses_is_told() {
 async fn first_4_doctor_own_the_embedded_server_is_examined_at_the_listener_too_if_the_name_leads_nowhere() {
     let setting = files::embedded().await.but("https://gw.example", "https://gw.invalid");
     is_silent("a name without an address", setting, &[], &[]).await;
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_attack_446_no_name_of_an_upstreams_certificate_is_a_line_to_write() {
+    let server = with_certificate_for("evil.example").await;
+    let setting = Setting::start().await.file("ca.pem", certificate::authority_pem(), 0o644);
+    let at = format!("url: {}/mcp", setting.upstream.url());
+    let there = format!("url: https://127.0.0.1:{}/mcp\n      ca: ca.pem", server.address().port());
+    let told = setting
+        .but(&at, &there)
+        .expect("upstream-tls-name", "      url: https://", "servers.weather.upstream.url")
+        .await;
+    assert!(told.line.is_empty() && told.found.contains("evil.example") && told.fix.contains("confirms"), "{told:?}");
+}
+
+#[tokio::test]
+async fn first_4_doctor_own_clients_that_are_chosen_are_no_reason_to_let_all_register() {
+    for chosen in [
+        "      clients: [{id: kiosk, redirect_uris: [\"https://kiosk.example/callback\"]}]\n",
+        "      registration: {dynamic: off}\n      clients: [{id: kiosk, redirect_uris: [\"https://kiosk.example/callback\"]}]\n",
+    ] {
+        let setting = files::embedded().await.but("      registration: {dynamic: open}\n", chosen);
+        is_silent("chosen clients", at_its_listener(setting), &[], &[]).await;
+    }
+}
+
+/// A forward proxy that leads every name to one address: where it listens.
+async fn proxy_to(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await.unwrap());
+                }
+                client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut TcpStream::connect(to).await.unwrap()).await;
+            });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn first_4_doctor_asks_an_issuer_whose_name_the_forward_proxy_alone_knows() {
+    const BASE: &str = "https://mcp.corp.invalid";
+    const RESOURCE: &str = "/.well-known/oauth-protected-resource/mcp";
+    let there = with_certificate_for("mcp.corp.invalid").await;
+    there.answer_with(|seen| match seen.target.as_str() {
+        "/mcp" => {
+            let challenge = format!("Bearer resource_metadata=\"{BASE}{RESOURCE}\"");
+            server::full(401, &[("WWW-Authenticate", &challenge)], "")
+        }
+        RESOURCE => {
+            let document = json!({"resource": format!("{BASE}/mcp"), "authorization_servers": [BASE]});
+            server::json(200, document.to_string())
+        }
+        _ => authorization_server(BASE, seen),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certificate::authority_pem()).unwrap();
+    let run = Portcullis::at(folder.path()).words(&["doctor", "https://mcp.corp.invalid/mcp", "--ca", "ca.pem"]);
+    let (_, out, _) = run.variable("HTTPS_PROXY", &format!("http://{}", proxy_to(there.address()).await)).run().await;
+    assert!(!out.contains("issuer-unreachable") && there.count_of(METADATA) > 0, "{out}");
 }
