@@ -60,12 +60,12 @@ impl GatewayOf<'_> {
         for (server, is_taker) in self.settings().servers.iter().zip(takers) {
             let url = self.settings().public_url.resource(&server.path).to_string();
             told.push(format!("examining {url}"));
-            // A server that takes API keys alone publishes no metadata.
-            if server.authorization_servers.is_empty() {
-                continue;
-            }
-            let token = self.token.filter(|_| is_taker);
-            if self.token.is_some() {
+            // A server that takes API keys alone publishes no metadata: it is only reached.
+            let takes_keys_alone = server.authorization_servers.is_empty();
+            let token = self.token.filter(|_| is_taker && !takes_keys_alone);
+            if takes_keys_alone {
+                told.push("it takes API keys alone: whether clients reach it is examined".to_owned());
+            } else if self.token.is_some() {
                 let what = if is_taker { "is tried" } else { "is for another server, and is not tried" };
                 told.push(format!("the token {what} there"));
             }
@@ -88,6 +88,7 @@ impl GatewayOf<'_> {
                 },
             };
             let mut found = Box::pin(outside.check()).await;
+            found.retain(|finding| !takes_keys_alone || is_of_the_origin(finding));
             // Every tool may be public: that is what the rules say.
             found.retain(|finding| !(has_public_rules && finding.id == "no-authorization"));
             let own = OwnServer { of: self.of, server, origin: self.origin };

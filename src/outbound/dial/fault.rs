@@ -196,7 +196,7 @@ impl DialFaultKind {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::TlsExpired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::TlsNotYetValid,
             CertificateError::UnknownIssuer => Self::TlsUnknownIssuer,
-            // A certificate that may issue others, as `openssl req -x509` makes it, and not trusted.
+            // As `openssl req -x509` makes it: it may issue others, and it is not trusted.
             CertificateError::Other(OtherError(why))
                 if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
             {

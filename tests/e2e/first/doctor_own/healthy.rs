@@ -68,7 +68,13 @@ async fn first_4_doctor_is_silent_on_api_keys_alone() {
     let issuer = format!("authorization_servers:\n  corporate:\n    issuer: {}\n", setting.issuer.url());
     let setting = setting.but(&issuer, "keys: {file: keys.yaml}\n");
     let entry = "keys:\n  - name: ci\n    sha256: \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"\n    servers: [weather]\n";
-    is_silent("API keys alone", setting.file("keys.yaml", entry, 0o600), &[], &[]).await;
+    let setting = setting.file("keys.yaml", entry, 0o600);
+    // No gateway runs yet.
+    let path = setting.path("gateway.yaml");
+    std::fs::write(&path, &setting.yaml).unwrap();
+    let (code, told, _) = Portcullis::at(setting.folder.path()).words(&["doctor"]).run().await;
+    assert!(code == Some(1) && told.contains("connection-refused"), "{told}");
+    is_silent("API keys alone", setting, &[], &[]).await;
 }
 
 #[tokio::test]
