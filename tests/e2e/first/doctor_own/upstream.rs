@@ -83,7 +83,7 @@ async fn first_4_doctor_own_an_upstream_that_hangs_is_told() {
 }
 
 #[tokio::test]
-async fn first_4_doctor_own_attack_449_the_certificate_of_an_upstream_is_judged_and_chooses_no_host() {
+async fn first_4_doctor_own_the_certificate_of_an_upstream_is_judged() {
     let old = certificate::leaf_but(|params| {
         (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
     });
