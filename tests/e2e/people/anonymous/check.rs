@@ -32,7 +32,8 @@ async fn people_d1_check_lists_what_anyone_can_use() {
     assert!(text.contains(line), "{text}");
     assert!(!text.contains("warning"), "one process needs no shared store: {text}");
     let (_, text) = checked(&format!("session_keys: [\"file:key\"]\n{}", with_rule("{tools: [a], deny: true}"))).await;
-    assert!(text.contains("warning") && text.contains("rules[1].public") && text.contains("store"), "{text}");
+    assert!(text.contains("note") && text.contains("rules[1].public") && text.contains("store"), "{text}");
+    assert!(!text.contains("warning"), "a session key also keeps sessions over a restart: {text}");
 }
 
 #[tokio::test]
