@@ -19,8 +19,8 @@ use tokio::{
 
 use crate::app::drain::Drain;
 
-/// The system sends SIGHUP as it closes a terminal, so one that comes later than two of these is of
-/// somebody who wants a reload: a gateway may outlive its terminal (`disown`, `nohup`).
+/// The system sends SIGHUP as it closes a terminal. A gateway may outlive its terminal (`disown`,
+/// `nohup`): a SIGHUP that comes later than two of these asks for a reload.
 const TERMINALS_EVERY: Duration = Duration::from_secs(2);
 
 /// The signals that the gateway handles.

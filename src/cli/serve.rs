@@ -78,12 +78,19 @@ pub(super) fn serve(arguments: &Serve, matches: Option<&ArgMatches>) -> u8 {
             }
             run::run_loaded(&config, loaded, &Beginning { told, ..Beginning::default() })
         }
-        Err(Unusable::Problems(problems)) => {
+        Err(unusable) => tell(&unusable),
+    }
+}
+
+/// Tells why a configuration cannot be used. Returns the exit code.
+fn tell(unusable: &Unusable) -> u8 {
+    match unusable {
+        Unusable::Problems(problems) => {
             complain(&problems.to_string());
             BAD_CONFIG
         }
-        Err(Unusable::Key(why)) => {
-            complain(&why);
+        Unusable::Key(why) => {
+            complain(why);
             FAULT
         }
     }
@@ -97,18 +104,14 @@ fn ready_to_read(config: &ConfigSource, missing: Option<&MissingKey<'_>>) -> u8 
             made.iter().for_each(|made| complain(&made.told));
             0
         }
-        Err(Unusable::Problems(problems)) => {
-            complain(&problems.to_string());
-            BAD_CONFIG
-        }
-        Err(Unusable::Key(why)) => {
-            complain(&why);
-            match missing.filter(|missing| missing.lost().is_none()) {
+        Err(unusable) => {
+            let code = tell(&unusable);
+            match missing.filter(|missing| matches!(unusable, Unusable::Key(_)) && missing.lost().is_none()) {
                 Some(missing) => {
                     complain(&missing.how_to_make());
                     0
                 }
-                None => FAULT,
+                None => code,
             }
         }
     }

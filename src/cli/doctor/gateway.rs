@@ -10,7 +10,7 @@ use http::HeaderValue;
 use super::{
     finding::Finding,
     outside::{Accepted, Outside, token::TokenFile},
-    own::OwnFile,
+    own::{OwnFile, words},
 };
 use crate::{
     base::clock::Clock,
@@ -128,8 +128,8 @@ impl GatewayOf<'_> {
         let keys = &self.settings().api_keys;
         let is_named = |server: &ServerSettings| {
             let resource = self.settings().public_url.resource(&server.path).to_string();
-            let same = |one: &str| one.trim_end_matches('/').eq_ignore_ascii_case(resource.trim_end_matches('/'));
-            audiences.iter().any(|one| same(one) || server.audiences.iter().any(|audience| **audience == **one))
+            let is_of = |one: &str| words::is_respelled(one, &resource);
+            audiences.iter().any(|one| is_of(one) || server.audiences.iter().any(|audience| **audience == **one))
                 || keys.iter().any(|key| key.servers.contains(&server.name) && token.is_key_of(&key.sha256))
         };
         let is_trusted = |server: &ServerSettings| {

@@ -19,7 +19,7 @@ mod process;
 mod redis;
 mod refresh;
 mod upstreams;
-mod words;
+pub(super) mod words;
 
 pub(crate) use own_file::OwnFile;
 

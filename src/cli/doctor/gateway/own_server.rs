@@ -5,7 +5,12 @@ use http::HeaderValue;
 use crate::{
     base::web_origin::is_web_origin,
     cli::{
-        doctor::{catalogue::known, finding::Finding, outside::host_of, own::OwnFile},
+        doctor::{
+            catalogue::known,
+            finding::Finding,
+            outside::host_of,
+            own::{OwnFile, words},
+        },
         terminal::word,
     },
     config::{ListenTls, ServerSettings},
@@ -284,9 +289,8 @@ impl OwnServer<'_> {
 
 /// Whether the value found is another spelling of this issuer: a slash at the end, or the case.
 fn is_respelled(issuer: &IssuerSettings, finding: &Finding) -> bool {
-    let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
-    let found = finding.value.as_deref().map(bare);
-    issuer.rules.issuers.iter().any(|one| Some(bare(one.as_str())) == found)
+    let found = finding.value.as_deref();
+    found.is_some_and(|found| issuer.rules.issuers.iter().any(|one| words::is_respelled(one.as_str(), found)))
 }
 
 fn can_introspect(issuer: &IssuerSettings) -> bool {

@@ -78,8 +78,7 @@ impl ExaminedIssuer<'_> {
                     let finding = self.finding(id, "issuer", format!("{:?}; {place} says {found:?}", self.issuer));
                     let finding = finding.expected("the same text");
                     // The metadata may name any issuer: only another spelling is a line to write.
-                    let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
-                    match bare(&found) == bare(self.issuer) {
+                    match words::is_respelled(&found, self.issuer) {
                         true => finding.line(format!("issuer: {found}")),
                         false => finding.fix(
                             "Ask who runs the issuer which of the two its tokens have in `iss`, and write that one.",

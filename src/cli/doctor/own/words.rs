@@ -27,6 +27,11 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { '?' } else { c }).collect()
 }
 
+/// Whether two texts are one URL, but for case and a slash at the end.
+pub(crate) fn is_respelled(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
+}
+
 /// A URL, or its path, with `…` in place of its query: a query may hold a key.
 pub(super) fn without_query(url: &str) -> String {
     match url.split_once(['?', '#']) {
